@@ -1,0 +1,150 @@
+package eventstore
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/contrail-events/contrail"
+)
+
+// appendSQL locks nothing but the rows it inserts, and relies on the unique index on (stream, version).
+const appendSQL = `SELECT outcome, id, position, stream, version, recorded_at FROM contrail.append($1, $2, $3)`
+
+// Append records events at the end of a stream, in tx, in one round trip. It never commits: when tx commits, every event of it is in
+// the store and will reach the stream; when it rolls back, none will. Any number of streams may be appended to in one transaction.
+//
+// What comes back is the events as recorded, with their positions and versions. Appending the same ids again at the same versions
+// is not an error: the events that stand there come back.
+//
+// Errors: [*ConflictError] when the stream is not at the expected version, [*DuplicateError] when an id stands elsewhere,
+// [*contrail.InvalidError] for a stream, type, metadata or data that can't be stored, [ErrTransactionAborted], [ErrNotMigrated].
+// After a ConflictError whose Actual is known, and after an InvalidError found before the database was asked, tx is still good.
+func (s *Store) Append(
+	ctx context.Context, tx pgx.Tx, stream contrail.StreamID, expected ExpectedVersion, events ...contrail.Event,
+) ([]contrail.Recorded, error) {
+	recorded, err := s.append(ctx, tx, stream, expected, events)
+	if err != nil {
+		return nil, fmt.Errorf("append to %s: %w", stream, err)
+	}
+	return recorded, nil
+}
+
+func (s *Store) append(
+	ctx context.Context, tx pgx.Tx, stream contrail.StreamID, expected ExpectedVersion, events []contrail.Event,
+) ([]contrail.Recorded, error) {
+	switch {
+	case tx == nil:
+		return nil, fmt.Errorf("%w: it is nil", ErrTransactionAborted)
+	case !expected.valid():
+		return nil, &contrail.InvalidError{What: "expected version", Value: expected.String(), Reason: "is below zero"}
+	case len(events) == 0:
+		return nil, nil
+	}
+	if err := stream.Validate(); err != nil {
+		return nil, err
+	}
+	prepared, batch, err := s.prepare(events)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := tx.Query(ctx, appendSQL, stream.String(), int64(expected), batch)
+	if err == nil {
+		prepared, err = collect(rows, stream, expected, prepared)
+	}
+	if errors.Is(err, pgx.ErrTxClosed) {
+		return nil, fmt.Errorf("%w: %w", ErrTransactionAborted, err)
+	}
+	return prepared, translate(stream, expected, err)
+}
+
+// entry is one element of the batch that contrail.append takes.
+type entry struct {
+	ID       uuid.UUID         `json:"id"`
+	Type     string            `json:"type"`
+	Data     json.RawMessage   `json:"data"`
+	Metadata contrail.Metadata `json:"metadata"`
+}
+
+// prepare checks and marshals the events, and gives those an id that have none.
+func (s *Store) prepare(events []contrail.Event) ([]contrail.Recorded, []byte, error) {
+	recorded := make([]contrail.Recorded, len(events))
+	batch := make([]entry, len(events))
+	for i, event := range events {
+		if err := event.Validate(); err != nil {
+			return nil, nil, fmt.Errorf("event %d: %w", i+1, err)
+		}
+		data, err := s.marshal(event)
+		if err != nil {
+			return nil, nil, fmt.Errorf("event %d: %w", i+1, err)
+		}
+		entry := entry{ID: event.ID, Type: event.Type, Data: data, Metadata: event.Metadata}
+		if entry.Metadata == nil {
+			entry.Metadata = contrail.Metadata{}
+		}
+		if entry.ID == uuid.Nil {
+			if entry.ID, err = uuid.NewV7(); err != nil {
+				return nil, nil, fmt.Errorf("event %d: make an id: %w", i+1, err)
+			}
+		}
+		batch[i] = entry
+		recorded[i] = contrail.Recorded{ID: entry.ID, Type: entry.Type, Data: data, Metadata: entry.Metadata}
+	}
+	text, err := json.Marshal(batch)
+	if err != nil {
+		return nil, nil, fmt.Errorf("marshal: %w", err)
+	}
+	return recorded, text, nil
+}
+
+func (s *Store) marshal(event contrail.Event) (json.RawMessage, error) {
+	data, err := json.Marshal(event.Data)
+	if err != nil {
+		return nil, &contrail.InvalidError{What: "data of event type", Value: event.Type, Reason: "is not JSON: " + err.Error()}
+	}
+	size := len(data)
+	for key, value := range event.Metadata {
+		size += len(key) + len(value) + len(`"":"",`)
+	}
+	if size > s.maxEventBytes {
+		reason := fmt.Sprintf("has %d bytes of data and metadata, more than the %d allowed (eventstore.Config.MaxEventBytes)", size, s.maxEventBytes)
+		return nil, &contrail.InvalidError{What: "event type", Value: event.Type, Reason: reason}
+	}
+	return data, nil
+}
+
+// collect completes the prepared events with what the database says of each, or returns why it took none.
+func collect(rows pgx.Rows, stream contrail.StreamID, expected ExpectedVersion, events []contrail.Recorded) ([]contrail.Recorded, error) {
+	defer rows.Close()
+	for n := 0; rows.Next(); n++ {
+		var outcome, where string
+		var id *uuid.UUID
+		var position, version *int64
+		var at *time.Time
+		if err := rows.Scan(&outcome, &id, &position, &where, &version, &at); err != nil {
+			return nil, err //nolint:wrapcheck // Append wraps it
+		}
+		switch outcome {
+		case "conflict":
+			return nil, &ConflictError{Stream: stream, Expected: expected, Actual: *version}
+		case "duplicate":
+			return nil, duplicate(*id, where, *version, *position)
+		}
+		event := &events[n]
+		event.Position, event.Stream, event.Version, event.RecordedAt = contrail.Position(*position), stream, *version, at.UTC()
+	}
+	return events, rows.Err() //nolint:wrapcheck // Append wraps it
+}
+
+func duplicate(id uuid.UUID, stream string, version, position int64) error {
+	where, err := contrail.ParseStreamID(stream)
+	if err != nil {
+		return err
+	}
+	return &DuplicateError{ID: id, Stream: where, Version: version, Position: contrail.Position(position)}
+}

@@ -1,0 +1,78 @@
+package eventstore
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/contrail-events/contrail"
+)
+
+// What [Check] and [Migrate] find wrong with a database.
+var (
+	ErrTooOld          = errors.New("PostgreSQL is too old")
+	ErrStandby         = errors.New("the server is a standby")
+	ErrNotMigrated     = errors.New("the database is not migrated")
+	ErrMigratedByNewer = errors.New("the database was migrated by a newer version")
+)
+
+// ErrTransactionAborted says that the caller's transaction had failed before, or had ended, when it was handed over.
+var ErrTransactionAborted = errors.New("the transaction is aborted or over")
+
+// ConflictError says that a stream was not where the caller expected it. It wraps [contrail.ErrConflict].
+type ConflictError struct {
+	Stream   contrail.StreamID
+	Expected ExpectedVersion
+	Actual   int64 // the version that the stream is at; -1 when a rival's plain INSERT aborted the transaction before it could be read
+}
+
+// Error is one line: what was expected, and what there is.
+func (e *ConflictError) Error() string {
+	actual := fmt.Sprintf("it is at version %d", e.Actual)
+	if e.Actual < 0 {
+		actual = "another transaction was faster"
+	}
+	return fmt.Sprintf("stream %s: expected %s, but %s", e.Stream, e.Expected, actual)
+}
+
+// Unwrap returns [contrail.ErrConflict].
+func (e *ConflictError) Unwrap() error { return contrail.ErrConflict }
+
+// DuplicateError says that an event with the same id stands elsewhere in the store.
+type DuplicateError struct {
+	ID       uuid.UUID         // the id that is taken; the zero id when the database aborted the transaction before saying where it is
+	Stream   contrail.StreamID // where it stands
+	Version  int64
+	Position contrail.Position
+}
+
+// Error says where the id stands.
+func (e *DuplicateError) Error() string {
+	if e.Stream.IsZero() {
+		return "an event with one of these ids is in the store already, or twice in the call"
+	}
+	return fmt.Sprintf("event id %s stands at version %d of stream %s already (position %d)", e.ID, e.Version, e.Stream, e.Position)
+}
+
+// translate turns what the driver reports for an append into this package's words, once.
+func translate(stream contrail.StreamID, expected ExpectedVersion, err error) error {
+	pgErr, ok := errors.AsType[*pgconn.PgError](err)
+	if !ok {
+		return err
+	}
+	switch {
+	case pgErr.Code == "23505" && pgErr.ConstraintName == "events_stream_version_key":
+		return &ConflictError{Stream: stream, Expected: expected, Actual: -1}
+	case pgErr.Code == "23505" && pgErr.ConstraintName == "events_id_key":
+		return &DuplicateError{}
+	case pgErr.Code == "22P05" || pgErr.Code == "22P02": // \u0000, a lone surrogate: JSON that jsonb can't hold
+		return &contrail.InvalidError{What: "data of stream", Value: stream.String(), Reason: "can't be held as jsonb: " + pgErr.Detail}
+	case pgErr.Code == "25P02":
+		return fmt.Errorf("%w: %w", ErrTransactionAborted, err)
+	case isUndefined(err) || pgErr.Code == "42883":
+		return fmt.Errorf("%w: run `contrail migrate` (%w)", ErrNotMigrated, err)
+	}
+	return err
+}
