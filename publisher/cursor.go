@@ -1,0 +1,71 @@
+package publisher
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/contrail-events/contrail"
+)
+
+// cursor is a place in both orders: the event at position has sequence in the stream.
+type cursor struct {
+	position contrail.Position
+	sequence uint64
+}
+
+const (
+	readCursorSQL = `SELECT position, sequence FROM contrail.relays WHERE stream = $1`
+
+	// One row, held for the length of the statement.
+	saveCursorSQL = `INSERT INTO contrail.relays AS r (stream, position, sequence, leader) VALUES ($1, $2, $3, $4)
+		ON CONFLICT (stream) DO UPDATE
+		SET position = excluded.position, sequence = excluded.sequence, leader = excluded.leader, updated_at = now()`
+
+	addLostSQL = `UPDATE contrail.relays SET lost = lost + $2 WHERE stream = $1`
+
+	countSQL = `SELECT count(*) FROM contrail.events WHERE position > $1 AND position <= $2`
+)
+
+// ledger keeps a relay's cursor in contrail.relays, on the connection that holds the leadership: a relay that lost it can't write.
+type ledger struct {
+	conn     *pgx.Conn
+	stream   string
+	identity string
+}
+
+func (l ledger) read(ctx context.Context) (cursor, error) {
+	var position, sequence int64
+	err := l.conn.QueryRow(ctx, readCursorSQL, l.stream).Scan(&position, &sequence)
+	if err == pgx.ErrNoRows { //nolint:errorlint // Scan returns it bare
+		return cursor{}, nil
+	}
+	if err != nil {
+		return cursor{}, fmt.Errorf("read the relay's cursor: %w", err)
+	}
+	return cursor{contrail.Position(position), uint64(sequence)}, nil //nolint:gosec // a sequence is above zero
+}
+
+func (l ledger) save(ctx context.Context, at cursor) error {
+	if _, err := l.conn.Exec(ctx, saveCursorSQL, l.stream, int64(at.position), int64(at.sequence), l.identity); err != nil { //nolint:gosec // 2⁶³ messages
+		return fmt.Errorf("save the relay's cursor: %w", err)
+	}
+	return nil
+}
+
+func (l ledger) addLost(ctx context.Context, events uint64) error {
+	if _, err := l.conn.Exec(ctx, addLostSQL, l.stream, int64(events)); err != nil { //nolint:gosec // a count
+		return fmt.Errorf("count lost events: %w", err)
+	}
+	return nil
+}
+
+// count tells how many events lie above one position and at or below another.
+func (l ledger) count(ctx context.Context, above, upTo contrail.Position) (uint64, error) {
+	var n int64
+	if err := l.conn.QueryRow(ctx, countSQL, int64(above), int64(upTo)).Scan(&n); err != nil {
+		return 0, fmt.Errorf("count events: %w", err)
+	}
+	return uint64(n), nil //nolint:gosec // a count
+}

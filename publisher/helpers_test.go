@@ -1,0 +1,133 @@
+package publisher_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/stretchr/testify/require"
+
+	"github.com/contrail-events/contrail"
+	"github.com/contrail-events/contrail/eventstore"
+	"github.com/contrail-events/contrail/publisher"
+)
+
+const patience = 30 * time.Second
+
+// appendEvents appends n events to a stream, each in a transaction of its own.
+func appendEvents(tb testing.TB, pool *pgxpool.Pool, stream string, n int) {
+	tb.Helper()
+	store, err := eventstore.New(eventstore.Config{})
+	require.NoError(tb, err)
+	for i := range n {
+		err := pgx.BeginFunc(tb.Context(), pool, func(tx pgx.Tx) error {
+			event := contrail.Event{Type: "Counted", Data: json.RawMessage(fmt.Sprintf(`{"n":%d}`, i))}
+			_, err := store.Append(tb.Context(), tx, contrail.NewStreamID("test", stream), eventstore.Any, event)
+			return err
+		})
+		require.NoError(tb, err)
+	}
+}
+
+// insertEvents appends n events with one plain INSERT, spread over ten streams.
+func insertEvents(tb testing.TB, pool *pgxpool.Pool, n int) {
+	tb.Helper()
+	_, err := pool.Exec(tb.Context(), `INSERT INTO contrail.events (stream, version, type, data)
+		SELECT 'bulk-' || n % 10, (SELECT coalesce(max(version), 0) FROM contrail.events WHERE stream = 'bulk-' || n % 10) + n / 10 + 1,
+			'Counted', jsonb_build_object('n', n) FROM generate_series(0, $1 - 1) n`, n)
+	require.NoError(tb, err)
+}
+
+// start runs a relay until the test ends or the returned function is called, which returns what Run returned.
+func start(tb testing.TB, relay *publisher.Relay) (stop func() error) {
+	tb.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- relay.Run(ctx) }()
+	var result error
+	var stopped bool
+	stop = func() error {
+		if !stopped {
+			cancel()
+			result, stopped = <-ended, true
+		}
+		return result
+	}
+	tb.Cleanup(func() { _ = stop() })
+	return stop
+}
+
+func newRelay(tb testing.TB, pool *pgxpool.Pool, js jetstream.JetStream, cfg publisher.Config) *publisher.Relay {
+	tb.Helper()
+	relay, err := publisher.NewRelay(pool, js, cfg)
+	require.NoError(tb, err)
+	return relay
+}
+
+// published is one message, read back with plain nats.go.
+type published struct {
+	Sequence  string `json:"sequence"`
+	Subject   string `json:"subject"`
+	Version   int64  `json:"streamversion"`
+	ID        string `json:"id"`
+	Type      string `json:"type"`
+	natsMsgID string
+}
+
+// readStream returns all messages of a stream, in order.
+func readStream(tb testing.TB, js jetstream.JetStream, name string) []published {
+	tb.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	stream, err := js.Stream(ctx, name)
+	require.NoError(tb, err)
+	info, err := stream.Info(ctx)
+	require.NoError(tb, err)
+	consumer, err := js.OrderedConsumer(ctx, name, jetstream.OrderedConsumerConfig{})
+	require.NoError(tb, err)
+	messages := make([]published, 0, info.State.Msgs)
+	iterator, err := consumer.Messages()
+	require.NoError(tb, err)
+	defer iterator.Stop()
+	for range info.State.Msgs {
+		msg, err := iterator.Next(jetstream.NextContext(ctx))
+		require.NoError(tb, err)
+		one := published{natsMsgID: msg.Headers().Get("Nats-Msg-Id")}
+		require.NoError(tb, json.Unmarshal(msg.Data(), &one))
+		messages = append(messages, one)
+	}
+	return messages
+}
+
+// requireExact checks that the stream holds every event of the store once and in order.
+func requireExact(tb testing.TB, pool *pgxpool.Pool, js jetstream.JetStream, stream string) {
+	tb.Helper()
+	rows, err := pool.Query(context.Background(),
+		`SELECT lpad(position::text, 20, '0'), stream, version, id::text, type FROM contrail.events ORDER BY position`)
+	require.NoError(tb, err)
+	want, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (one published, err error) {
+		err = row.Scan(&one.Sequence, &one.Subject, &one.Version, &one.ID, &one.Type)
+		one.natsMsgID = one.ID
+		return one, err
+	})
+	require.NoError(tb, err)
+	require.Equal(tb, want, readStream(tb, js, stream))
+	report, err := publisher.Verify(context.Background(), pool, js, stream)
+	require.NoError(tb, err)
+	require.True(tb, report.OK, "%+v", report)
+	require.EqualValues(tb, len(want), report.Events)
+}
+
+// awaitCaughtUp waits until everything that is settled now is published.
+func awaitCaughtUp(tb testing.TB, pool *pgxpool.Pool, js jetstream.JetStream, stream string) {
+	tb.Helper()
+	require.Eventually(tb, func() bool {
+		status, err := publisher.ReadStatus(context.Background(), pool, js, stream)
+		return err == nil && status.LagEvents == 0
+	}, patience, 5*time.Millisecond)
+}

@@ -1,0 +1,108 @@
+package publisher
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/contrail-events/contrail"
+	"github.com/contrail-events/contrail/eventstore"
+)
+
+// Status says how far a stream is behind its store.
+type Status struct {
+	Position                 contrail.Position `json:"position"`                   // the newest event that is committed
+	Horizon                  contrail.Position `json:"horizon"`                    // at or below it everything is settled
+	PublishedPosition        contrail.Position `json:"published_position"`         // the last event that the stream has
+	LagEvents                int64             `json:"lag_events"`                 // committed and not yet published
+	OldestUnpublishedSeconds float64           `json:"oldest_unpublished_seconds"` // age of the first of these; 0 when there is none
+	Leader                   string            `json:"leader"`                     // host:pid of the relay that leads; "" when none does
+
+	Stream   string    `json:"stream"`
+	Sequence uint64    `json:"sequence"`                  // the stream's last sequence
+	Lost     int64     `json:"lost"`                      // events that the broker had acknowledged and lost, and that were sent again
+	Appender *Appender `json:"oldest_appender,omitempty"` // who holds the horizon back, if somebody does
+}
+
+// Appender is an open transaction that has appended, and so holds the horizon back.
+type Appender struct {
+	PID             int     `json:"pid"` // 0: a prepared transaction
+	ApplicationName string  `json:"application_name"`
+	Seconds         float64 `json:"seconds"` // since the transaction began
+	Query           string  `json:"query"`   // its last statement
+}
+
+const statusSQL = `SELECT coalesce(max(e.position), 0), contrail.leader($1), coalesce((SELECT lost FROM contrail.relays WHERE stream = $1), 0)
+	FROM (SELECT position FROM contrail.events ORDER BY position DESC LIMIT 1) e`
+
+const lagSQL = `SELECT count(*), coalesce(extract(epoch FROM clock_timestamp() - min(recorded_at)), 0)::float8
+	FROM contrail.events WHERE position > $1`
+
+const appenderSQL = `SELECT coalesce(l.pid, 0), coalesce(a.application_name, ''),
+		coalesce(extract(epoch FROM clock_timestamp() - a.xact_start), 0)::float8, coalesce(left(a.query, 200), '')
+	FROM pg_locks l LEFT JOIN pg_stat_activity a USING (pid)
+	WHERE l.locktype = 'advisory' AND l.classid = 1129270868 AND l.objsubid = 2
+		AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+	ORDER BY a.xact_start NULLS FIRST LIMIT 1`
+
+// ReadStatus asks the store and the broker where they are. A stream that does not exist yet has published nothing.
+func ReadStatus(ctx context.Context, pool *pgxpool.Pool, js jetstream.JetStream, stream string) (Status, error) {
+	if err := eventstore.Check(ctx, pool); err != nil {
+		return Status{}, err
+	}
+	status := Status{Stream: stream}
+	if err := status.readBroker(ctx, js); err != nil {
+		return Status{}, err
+	}
+	if err := status.readStore(ctx, pool); err != nil {
+		return Status{}, fmt.Errorf("read the store's status: %w", err)
+	}
+	return status, nil
+}
+
+func (s *Status) readBroker(ctx context.Context, js jetstream.JetStream) error {
+	opened, err := js.Stream(ctx, s.Stream)
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("open stream %s: %w", s.Stream, translateBroker(err))
+	}
+	state := opened.CachedInfo().State
+	last, err := readLast(ctx, js, s.Stream, state, func(string) bool { return true })
+	if err != nil {
+		return err
+	}
+	s.Sequence, s.PublishedPosition = state.LastSeq, last.message.Position
+	return nil
+}
+
+func (s *Status) readStore(ctx context.Context, pool *pgxpool.Pool) error {
+	var position, horizon int64
+	if err := pool.QueryRow(ctx, statusSQL, s.Stream).Scan(&position, &s.Leader, &s.Lost); err != nil {
+		return err //nolint:wrapcheck // ReadStatus wraps it
+	}
+	s.Position = contrail.Position(position)
+	if err := pool.QueryRow(ctx, lagSQL, int64(s.PublishedPosition)).Scan(&s.LagEvents, &s.OldestUnpublishedSeconds); err != nil {
+		return err //nolint:wrapcheck // likewise
+	}
+	if err := pool.QueryRow(ctx, `SELECT contrail.horizon()`).Scan(&horizon); err != nil {
+		return err //nolint:wrapcheck // likewise
+	}
+	s.Horizon = contrail.Position(horizon)
+	return s.readAppender(ctx, pool)
+}
+
+func (s *Status) readAppender(ctx context.Context, pool *pgxpool.Pool) error {
+	var appender Appender
+	err := pool.QueryRow(ctx, appenderSQL).Scan(&appender.PID, &appender.ApplicationName, &appender.Seconds, &appender.Query)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil
+	}
+	s.Appender = &appender
+	return err //nolint:wrapcheck // ReadStatus wraps it
+}
