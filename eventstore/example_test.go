@@ -1,0 +1,112 @@
+package eventstore_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/contrail-events/contrail"
+	"github.com/contrail-events/contrail/eventstore"
+	"github.com/contrail-events/contrail/internal/localstack"
+)
+
+// InvoiceDrafted is an event's body that knows its own type.
+type InvoiceDrafted struct {
+	Total string `json:"total"`
+}
+
+func (InvoiceDrafted) EventType() string { return "InvoiceDrafted" }
+
+// InvoiceIssued is another.
+type InvoiceIssued struct{}
+
+func (InvoiceIssued) EventType() string { return "InvoiceIssued" }
+
+// exampleStore is a migrated database on a server of its own.
+func exampleStore(ctx context.Context) (pool *pgxpool.Pool, closeAll func()) {
+	server, err := localstack.StartPostgres(ctx, localstack.PostgresConfig{})
+	if err != nil {
+		panic(err)
+	}
+	pool, err = pgxpool.New(ctx, server.URL())
+	if err != nil {
+		panic(err)
+	}
+	if _, err := eventstore.Migrate(ctx, pool); err != nil {
+		panic(err)
+	}
+	return pool, func() { pool.Close(); _ = server.Close() }
+}
+
+func Example() {
+	ctx := context.Background()
+	pool, closeAll := exampleStore(ctx)
+	defer closeAll()
+	store, err := eventstore.New(eventstore.Config{})
+	if err != nil {
+		panic(err)
+	}
+
+	invoice := contrail.NewStreamID("invoice", "42")
+	err = pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
+		// … the service's own rows …
+		_, err := store.Append(ctx, tx, invoice, eventstore.NoStream,
+			contrail.NewEvent(InvoiceDrafted{Total: "19.80"}), contrail.NewEvent(InvoiceIssued{}))
+		return err
+	})
+	fmt.Println("committed:", err)
+
+	for event, err := range store.Load(ctx, pool, invoice, 1) {
+		fmt.Println(event.Version, event.Type, string(event.Data), err)
+	}
+
+	err = pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
+		_, err := store.Append(ctx, tx, invoice, eventstore.Exactly(1), contrail.NewEvent(InvoiceIssued{}))
+		return err
+	})
+	var conflict *eventstore.ConflictError
+	fmt.Println(errors.As(err, &conflict), err)
+	// Output:
+	// committed: <nil>
+	// 1 InvoiceDrafted {"total": "19.80"} <nil>
+	// 2 InvoiceIssued {} <nil>
+	// true append to invoice-42: stream invoice-42: expected version 1, but it is at version 2
+}
+
+func ExampleFeed() {
+	ctx := context.Background()
+	pool, closeAll := exampleStore(ctx)
+	defer closeAll()
+	// Any other program may insert as well, in one statement or by COPY.
+	_, err := pool.Exec(ctx, `INSERT INTO contrail.events (stream, version, type, data)
+		SELECT 'invoice-' || n, 1, 'InvoiceDrafted', '{}' FROM generate_series(1, 3) n`)
+	if err != nil {
+		panic(err)
+	}
+
+	conn, err := pgx.ConnectConfig(ctx, pool.Config().ConnConfig)
+	if err != nil {
+		panic(err)
+	}
+	defer func() { _ = conn.Close(ctx) }()
+	feed, err := eventstore.NewFeed(conn, eventstore.FeedConfig{BatchEvents: 2})
+	if err != nil {
+		panic(err)
+	}
+	for {
+		events, err := feed.Next(ctx)
+		if err != nil || len(events) == 0 {
+			break
+		}
+		for _, event := range events {
+			fmt.Println(event.Position, event.Stream, event.Type)
+		}
+	}
+	// Output:
+	// 1 invoice-1 InvoiceDrafted
+	// 2 invoice-2 InvoiceDrafted
+	// 3 invoice-3 InvoiceDrafted
+}
