@@ -1,0 +1,38 @@
+package domain
+
+import (
+	"maps"
+
+	"github.com/contrail-events/contrail"
+	"github.com/contrail-events/contrail/domain/rule"
+)
+
+const maxActorLength = 200
+
+// Actor is on whose behalf something is done. It goes into the metadata of every event.
+type Actor struct {
+	TenantID      string // required: whose data they are
+	UserID        string // required: who does it
+	CorrelationID string // joins all that one request sets off; "": none
+}
+
+func (a Actor) check() error {
+	faults := []*rule.FieldError{rule.Text("tenant_id", a.TenantID, maxActorLength), rule.Text("user_id", a.UserID, maxActorLength)}
+	if a.CorrelationID != "" {
+		faults = append(faults, rule.Text("correlation_id", a.CorrelationID, maxActorLength))
+	}
+	return rule.Check(faults...)
+}
+
+// event makes an event of a payload, with what the actor and the payload itself have to say in its metadata.
+func (a Actor) event(payload contrail.Payload) contrail.Event {
+	event := contrail.NewEvent(payload)
+	event.Metadata = contrail.Metadata{contrail.KeyTenantID: a.TenantID, contrail.KeyUserID: a.UserID}
+	if a.CorrelationID != "" {
+		event.Metadata[contrail.KeyCorrelationID] = a.CorrelationID
+	}
+	if carrier, ok := payload.(interface{ EventMetadata() contrail.Metadata }); ok {
+		maps.Copy(event.Metadata, carrier.EventMetadata())
+	}
+	return event
+}

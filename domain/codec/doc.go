@@ -1,0 +1,2 @@
+// Package codec reads recorded events into the structs that the aggregates declare for them.
+package codec

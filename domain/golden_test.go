@@ -1,0 +1,127 @@
+package domain_test
+
+import (
+	"encoding/json"
+	"flag"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/contrail-events/contrail"
+	"github.com/contrail-events/contrail/domain"
+	"github.com/contrail-events/contrail/domain/codec"
+	"github.com/contrail-events/contrail/domain/contact"
+	"github.com/contrail-events/contrail/domain/invoice"
+	"github.com/contrail-events/contrail/domain/organisation"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// goldens is one event of each of the twelve types, as decided from commands.
+func goldens(t *testing.T) []contrail.Payload {
+	t.Helper()
+	at := time.Date(2021, 1, 2, 3, 4, 5, 678901234, time.UTC)
+	invoiceLines := []invoice.LineItem{line("Balls to the Wall", "0.99", "USD", 1), line(`<Größe> & "Maß"`, "0.99", "USD", 1)}
+	draft := invoice.Draft{
+		ID: "i1", OrganisationID: "o1", ContactID: "c1", CurrencyCode: "USD", DueDate: day("2021-01-31"), LineItems: invoiceLines, At: at,
+	}
+	change := invoice.Update{ContactID: "c2", DueDate: day("2021-02-28"), LineItems: []invoice.LineItem{line("Gift", "0", "USD", 3)}}
+	leonie := contact.Details{FirstName: "Leonie", LastName: "Köhler", Email: "leonekohler@surfeu.de"}
+	bjorn := contact.Details{FirstName: "Bjørn", LastName: "Hansen", Email: "bjorn.hansen@yahoo.no"}
+
+	payloads := play(t, domain.Organisations(), []organisation.Command{
+		organisation.Create{ID: "o1", Name: "Acme"}, organisation.Rename{Name: "Apex & Söhne"}, organisation.Delete{At: at},
+	})
+	payloads = append(payloads, play(t, domain.Contacts(), []contact.Command{
+		contact.Create{ID: "c1", OrganisationID: "o1", Details: leonie}, contact.Update{Details: bjorn}, contact.Delete{At: at},
+	})...)
+	payloads = append(payloads, play(t, domain.Invoices(), []invoice.Command{
+		draft, change, invoice.Issue{At: at}, invoice.Pay{At: at}, invoice.Delete{At: at},
+	})...)
+	return append(payloads, play(t, domain.Invoices(), []invoice.Command{draft, invoice.Void{}})[1])
+}
+
+// play decides one command after the other.
+func play[S, C any, E contrail.Payload](t *testing.T, decider domain.Decider[S, C, E], commands []C) (payloads []contrail.Payload) {
+	t.Helper()
+	var state S
+	for _, command := range commands {
+		events, err := decider.Decide(state, command)
+		require.NoError(t, err)
+		for _, event := range events {
+			state = decider.Evolve(state, event)
+			payloads = append(payloads, event)
+		}
+	}
+	return payloads
+}
+
+func decode(recorded contrail.Recorded) (contrail.Payload, error) {
+	switch recorded.Stream.Category() {
+	case organisation.Category:
+		return organisation.Decode(recorded)
+	case contact.Category:
+		return contact.Decode(recorded)
+	}
+	return invoice.Decode(recorded)
+}
+
+func category(payload contrail.Payload) string {
+	switch payload.(type) {
+	case organisation.Event:
+		return organisation.Category
+	case contact.Event:
+		return contact.Category
+	}
+	return invoice.Category
+}
+
+func TestGoldenEvents(t *testing.T) {
+	t.Parallel()
+	types := map[string]bool{}
+	for _, payload := range goldens(t) {
+		types[payload.EventType()] = true
+		text, err := json.Marshal(payload)
+		require.NoError(t, err)
+		file := filepath.Join("testdata", payload.EventType()+".json")
+		if *update {
+			require.NoError(t, os.WriteFile(file, append(text, '\n'), 0o600))
+		}
+		want, err := os.ReadFile(file)
+		require.NoError(t, err)
+		require.Equal(t, string(want), string(text)+"\n")
+
+		recorded := contrail.Recorded{
+			Stream: contrail.NewStreamID(category(payload), "1"), Version: 1, Type: payload.EventType(), Data: want,
+			Metadata: contrail.Metadata{contact.KeyOrganisationID: "o1", invoice.KeyDraftedOn: "2021-01-02"},
+		}
+		decoded, err := decode(recorded)
+		require.NoError(t, err)
+		require.Equal(t, payload, decoded)
+	}
+	require.Len(t, types, 12)
+}
+
+func TestDecodeRefuses(t *testing.T) {
+	t.Parallel()
+	for _, category := range []string{"organisation", "contact", "invoice"} {
+		recorded := contrail.Recorded{Stream: contrail.NewStreamID(category, "1"), Version: 7, Type: "SomethingElse", Data: []byte(`{}`)}
+		_, err := decode(recorded)
+		var unknown *codec.UnknownTypeError
+		require.ErrorAs(t, err, &unknown)
+		require.Equal(t, codec.UnknownTypeError{Stream: recorded.Stream, Version: 7, Type: "SomethingElse"}, *unknown)
+	}
+	for _, payload := range goldens(t) {
+		stream := contrail.NewStreamID(category(payload), "1")
+		_, err := decode(contrail.Recorded{Stream: stream, Version: 7, Type: payload.EventType(), Data: []byte(`[]`)})
+		require.ErrorContains(t, err, "decode "+stream.String()+" version 7, "+payload.EventType())
+	}
+	_, err := invoice.Decode(contrail.Recorded{
+		Type: "InvoiceDrafted", Data: []byte(`{"invoice":{"sub_total":{"amount":"1","currency_code":"USD"}}}`),
+		Metadata: contrail.Metadata{invoice.KeyDraftedOn: "yesterday"},
+	})
+	require.ErrorIs(t, err, invoice.ErrDate)
+}
