@@ -22,16 +22,21 @@ const patience = 30 * time.Second
 // appendEvents appends n events to a stream, each in a transaction of its own.
 func appendEvents(tb testing.TB, pool *pgxpool.Pool, stream string, n int) {
 	tb.Helper()
-	store, err := eventstore.New(eventstore.Config{})
-	require.NoError(tb, err)
 	for i := range n {
-		err := pgx.BeginFunc(tb.Context(), pool, func(tx pgx.Tx) error {
-			event := contrail.Event{Type: "Counted", Data: json.RawMessage(fmt.Sprintf(`{"n":%d}`, i))}
-			_, err := store.Append(tb.Context(), tx, contrail.NewStreamID("test", stream), eventstore.Any, event)
-			return err
-		})
-		require.NoError(tb, err)
+		require.NoError(tb, appendOne(tb.Context(), pool, contrail.NewStreamID("test", stream), i))
 	}
+}
+
+func appendOne(ctx context.Context, pool *pgxpool.Pool, stream contrail.StreamID, n int) error {
+	store, err := eventstore.New(eventstore.Config{})
+	if err != nil {
+		return err
+	}
+	return pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
+		event := contrail.Event{Type: "Counted", Data: json.RawMessage(fmt.Sprintf(`{"n":%d}`, n))}
+		_, err := store.Append(ctx, tx, stream, eventstore.Any, event)
+		return err
+	})
 }
 
 // insertEvents appends n events with one plain INSERT, spread over ten streams.
@@ -80,15 +85,15 @@ type published struct {
 }
 
 // readStream returns all messages of a stream, in order.
-func readStream(tb testing.TB, js jetstream.JetStream, name string) []published {
+func readStream(tb testing.TB, js jetstream.JetStream) []published {
 	tb.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	stream, err := js.Stream(ctx, name)
+	stream, err := js.Stream(ctx, "EVENTS")
 	require.NoError(tb, err)
 	info, err := stream.Info(ctx)
 	require.NoError(tb, err)
-	consumer, err := js.OrderedConsumer(ctx, name, jetstream.OrderedConsumerConfig{})
+	consumer, err := js.OrderedConsumer(ctx, "EVENTS", jetstream.OrderedConsumerConfig{})
 	require.NoError(tb, err)
 	messages := make([]published, 0, info.State.Msgs)
 	iterator, err := consumer.Messages()
@@ -105,7 +110,7 @@ func readStream(tb testing.TB, js jetstream.JetStream, name string) []published 
 }
 
 // requireExact checks that the stream holds every event of the store once and in order.
-func requireExact(tb testing.TB, pool *pgxpool.Pool, js jetstream.JetStream, stream string) {
+func requireExact(tb testing.TB, pool *pgxpool.Pool, js jetstream.JetStream) {
 	tb.Helper()
 	rows, err := pool.Query(context.Background(),
 		`SELECT lpad(position::text, 20, '0'), stream, version, id::text, type FROM contrail.events ORDER BY position`)
@@ -116,18 +121,18 @@ func requireExact(tb testing.TB, pool *pgxpool.Pool, js jetstream.JetStream, str
 		return one, err
 	})
 	require.NoError(tb, err)
-	require.Equal(tb, want, readStream(tb, js, stream))
-	report, err := publisher.Verify(context.Background(), pool, js, stream)
+	require.Equal(tb, want, readStream(tb, js))
+	report, err := publisher.Verify(context.Background(), pool, js, "EVENTS")
 	require.NoError(tb, err)
 	require.True(tb, report.OK, "%+v", report)
 	require.EqualValues(tb, len(want), report.Events)
 }
 
 // awaitCaughtUp waits until everything that is settled now is published.
-func awaitCaughtUp(tb testing.TB, pool *pgxpool.Pool, js jetstream.JetStream, stream string) {
+func awaitCaughtUp(tb testing.TB, pool *pgxpool.Pool, js jetstream.JetStream) {
 	tb.Helper()
 	require.Eventually(tb, func() bool {
-		status, err := publisher.ReadStatus(context.Background(), pool, js, stream)
+		status, err := publisher.ReadStatus(context.Background(), pool, js, "EVENTS")
 		return err == nil && status.LagEvents == 0
 	}, patience, 5*time.Millisecond)
 }

@@ -89,10 +89,11 @@ func (l *lead) session(ctx context.Context, published func()) error {
 	if err != nil {
 		return err
 	}
-	from := newSource(feed, eventstore.NewSleeper(l.conn, l.config.SafetyRead), l.ledger, l.config, l.hook)
 	to := &sink{
-		js: l.js, prefix: l.config.Prefix, source: wire.Source(l.config.Name, l.store), turns: newTurnstile(), sequence: at.sequence,
+		js: l.js, prefix: l.config.Prefix, source: wire.Source(l.config.Name, l.store), turns: newTurnstile(), hook: l.hook,
+		sequence: at.sequence,
 	}
+	from := newSource(l, feed, to.turns.stop)
 	if err := l.forward(ctx, from, to); err != nil {
 		return err
 	}

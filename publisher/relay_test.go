@@ -16,9 +16,9 @@ func TestRelayPublishesABacklogAndWhatFollows(t *testing.T) {
 	js, _ := natstest.JetStream(t)
 	insertEvents(t, pool, 5000)
 	stop := start(t, newRelay(t, pool, js, publisher.Config{}))
-	awaitCaughtUp(t, pool, js, "EVENTS")
+	awaitCaughtUp(t, pool, js)
 	appendEvents(t, pool, "live", 50)
-	awaitCaughtUp(t, pool, js, "EVENTS")
+	awaitCaughtUp(t, pool, js)
 	require.NoError(t, stop())
-	requireExact(t, pool, js, "EVENTS")
+	requireExact(t, pool, js)
 }

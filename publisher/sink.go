@@ -23,6 +23,7 @@ type sink struct {
 	prefix string
 	source string
 	turns  *turnstile
+	hook   func(point string)
 
 	sequence uint64 // of the last message sent; touched only by whose turn it is
 }
@@ -82,6 +83,9 @@ func (s *sink) send(b *batch) ([]jetstream.PubAckFuture, error) {
 	values := make([]string, 2*len(b.events))
 	options := publishOptions(time.Minute)
 	for i, event := range b.events {
+		if i == len(b.events)/2 {
+			s.hook("in mid-batch")
+		}
 		start := len(payloads)
 		payloads = wire.Append(payloads, s.source, event)
 		header := values[2*i : 2*i+2 : 2*i+2]

@@ -28,6 +28,7 @@ type source struct {
 	ledger  ledger
 	config  Config
 	hook    func(point string)
+	abort   func(error) // turns away the batches that wait for their turn in the sink
 
 	out      chan *message.Message
 	wrap     *forwarder.Publisher
@@ -45,9 +46,9 @@ type flight struct {
 	batch   *batch
 }
 
-func newSource(feed *eventstore.Feed, sleeper *eventstore.Sleeper, ledger ledger, config Config, hook func(string)) *source {
+func newSource(l *lead, feed *eventstore.Feed, abort func(error)) *source {
 	s := &source{
-		feed: feed, sleeper: sleeper, ledger: ledger, config: config, hook: hook,
+		feed: feed, sleeper: eventstore.NewSleeper(l.conn, l.config.SafetyRead), ledger: l.ledger, config: l.config, hook: l.hook, abort: abort,
 		out: make(chan *message.Message), done: make(chan struct{}),
 	}
 	s.wrap = forwarder.NewPublisher(s, forwarder.PublisherConfig{ForwarderTopic: topic})
@@ -150,29 +151,27 @@ func (s *source) awaitFront(ctx context.Context, found bool) {
 // settle takes the acked batches off the front and saves the cursor once for all of them.
 func (s *source) settle(ctx context.Context) error {
 	var last *batch
-	nacked := false
-	for len(s.inFlight) > 0 && !nacked {
-		front := s.inFlight[0]
-		select {
-		case <-front.message.Acked():
-			last = front.batch
-			s.inFlight = s.inFlight[1:]
-			continue
-		case <-front.message.Nacked():
-			nacked = true
-		default:
-		}
-		break
+	for len(s.inFlight) > 0 && isClosed(s.inFlight[0].message.Acked()) {
+		last, s.inFlight = s.inFlight[0].batch, s.inFlight[1:]
 	}
 	if last != nil {
 		if err := s.save(ctx, last); err != nil {
 			return err
 		}
 	}
-	if nacked {
+	if len(s.inFlight) > 0 && isClosed(s.inFlight[0].message.Nacked()) {
 		return errNacked
 	}
 	return nil
+}
+
+func isClosed(signal <-chan struct{}) bool {
+	select {
+	case <-signal:
+		return true
+	default:
+		return false
+	}
 }
 
 func (s *source) save(ctx context.Context, last *batch) error {
@@ -187,13 +186,14 @@ func (s *source) save(ctx context.Context, last *batch) error {
 	return nil
 }
 
-// drain waits for every batch in flight; the sink's acknowledgement timeout bounds it. What follows a nacked batch may be acked, but
-// the cursor stays before the gap.
+// drain waits for every batch in flight; the sink's acknowledgement timeout bounds it. What waits for its turn behind a nacked batch is
+// turned away; what was sent behind it may be acked, but the cursor stays before the gap.
 func (s *source) drain(ctx context.Context) error {
 	for _, flight := range s.inFlight {
 		select {
 		case <-flight.message.Acked():
 		case <-flight.message.Nacked():
+			s.abort(errNacked)
 		}
 	}
 	return s.settle(ctx)
