@@ -24,9 +24,18 @@ type Event struct {
 	Metadata Metadata  // may be nil
 }
 
-// NewEvent makes an event of a payload.
+// MetadataCarrier is a payload with facts that belong into the event's metadata, since its body has no place for them.
+type MetadataCarrier interface {
+	EventMetadata() Metadata
+}
+
+// NewEvent makes an event of a payload. The metadata of a [MetadataCarrier] goes along.
 func NewEvent(payload Payload) Event {
-	return Event{Type: payload.EventType(), Data: payload}
+	event := Event{Type: payload.EventType(), Data: payload}
+	if carrier, ok := payload.(MetadataCarrier); ok {
+		event.Metadata = carrier.EventMetadata()
+	}
+	return event
 }
 
 // Validate returns an [*InvalidError] for a type or metadata that the store would refuse. It does not look at Data.

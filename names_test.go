@@ -69,6 +69,16 @@ func TestMetadataWithCopies(t *testing.T) {
 	require.Equal(t, contrail.Metadata{"a": "b"}, contrail.Metadata(nil).With("a", "b"))
 }
 
+type carrier struct{}
+
+func (carrier) EventType() string                { return "Carried" }
+func (carrier) EventMetadata() contrail.Metadata { return contrail.Metadata{"drafted_on": "2026-11-21"} }
+
+func TestNewEventTakesThePayloadsMetadataAlong(t *testing.T) {
+	t.Parallel()
+	require.Equal(t, contrail.Metadata{"drafted_on": "2026-11-21"}, contrail.NewEvent(carrier{}).Metadata)
+}
+
 func TestVerdictsSurviveWrapping(t *testing.T) {
 	t.Parallel()
 	cause := errors.New("no such account")

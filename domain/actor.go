@@ -1,8 +1,6 @@
 package domain
 
 import (
-	"maps"
-
 	"github.com/contrail-events/contrail"
 	"github.com/contrail-events/contrail/domain/rule"
 )
@@ -27,12 +25,9 @@ func (a Actor) check() error {
 // event makes an event of a payload, with what the actor and the payload itself have to say in its metadata.
 func (a Actor) event(payload contrail.Payload) contrail.Event {
 	event := contrail.NewEvent(payload)
-	event.Metadata = contrail.Metadata{contrail.KeyTenantID: a.TenantID, contrail.KeyUserID: a.UserID}
+	event.Metadata = event.Metadata.With(contrail.KeyTenantID, a.TenantID).With(contrail.KeyUserID, a.UserID)
 	if a.CorrelationID != "" {
-		event.Metadata[contrail.KeyCorrelationID] = a.CorrelationID
-	}
-	if carrier, ok := payload.(interface{ EventMetadata() contrail.Metadata }); ok {
-		maps.Copy(event.Metadata, carrier.EventMetadata())
+		event.Metadata = event.Metadata.With(contrail.KeyCorrelationID, a.CorrelationID)
 	}
 	return event
 }
