@@ -71,8 +71,10 @@ func TestMetadataWithCopies(t *testing.T) {
 
 type carrier struct{}
 
-func (carrier) EventType() string                { return "Carried" }
-func (carrier) EventMetadata() contrail.Metadata { return contrail.Metadata{"drafted_on": "2026-11-21"} }
+func (carrier) EventType() string { return "Carried" }
+func (carrier) EventMetadata() contrail.Metadata {
+	return contrail.Metadata{"drafted_on": "2026-11-21"}
+}
 
 func TestNewEventTakesThePayloadsMetadataAlong(t *testing.T) {
 	t.Parallel()
