@@ -1,0 +1,85 @@
+package subscribers
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/nats-io/nats.go"
+)
+
+// Reason says why an event became a dead letter.
+type Reason string
+
+// The reasons.
+const (
+	ReasonPermanent   Reason = "permanent"   // a handler said that no retry will cure it
+	ReasonExhausted   Reason = "exhausted"   // the last delivery failed too
+	ReasonUndecodable Reason = "undecodable" // the data does not fit the handler's type
+	ReasonForeign     Reason = "foreign"     // the message is not an event of Contrail's
+	ReasonAbandoned   Reason = "abandoned"   // its last delivery was interrupted, or not started, because the process was stopped
+)
+
+// Headers of a dead letter, beside the event's own.
+const (
+	HeaderConsumer    = "Contrail-Consumer"
+	HeaderReason      = "Contrail-Reason"
+	HeaderError       = "Contrail-Error"       // one line
+	HeaderErrorChain  = "Contrail-Error-Chain" // JSON array of strings, outermost first
+	HeaderStack       = "Contrail-Stack"       // JSON string; of a panic
+	HeaderDeliveries  = "Contrail-Deliveries"
+	HeaderPublishedAt = "Contrail-Published-At" // RFC 3339, when the stream took the event
+	HeaderFailedAt    = "Contrail-Failed-At"    // RFC 3339
+	HeaderStream      = "Contrail-Stream"
+	HeaderSubject     = "Contrail-Subject"
+	HeaderSequence    = "Contrail-Sequence"
+	HeaderMsgID       = "Contrail-Msg-Id" // the event's Nats-Msg-Id
+)
+
+// DeadLetter is an event that a consumer could not handle: its message as it was, and what became of it. In the stream of dead letters
+// the payload is the event's own, untouched, and the rest stands in headers.
+type DeadLetter struct {
+	Consumer    string
+	Reason      Reason
+	Error       string   // the last error, in one line
+	ErrorChain  []string // the last error and those that it wraps, outermost first
+	Stack       string   // where it panicked, if it did
+	Deliveries  int
+	PublishedAt time.Time // when the stream took the event
+	FailedAt    time.Time // when it failed for the last time
+	Stream      string    // the JetStream stream that the event stands in
+	Subject     string    // the event's own subject
+	Sequence    uint64    // its sequence in Stream
+	MsgID       string    // its Nats-Msg-Id, which is the event's id; empty if it had none
+
+	Header nats.Header // the event's other headers, without those that steer the broker
+	Data   []byte      // the event's payload
+}
+
+// ErrNotDeadLetter says that a message is not a dead letter of Contrail's.
+var ErrNotDeadLetter = errors.New("not a dead letter")
+
+// ParseDeadLetter reads a message of the stream of dead letters, given its headers and payload. The error wraps [ErrNotDeadLetter].
+func ParseDeadLetter(header nats.Header, data []byte) (DeadLetter, error) {
+	r := headerReader{header: header}
+	letter := DeadLetter{
+		Consumer: r.required(HeaderConsumer), Reason: Reason(r.required(HeaderReason)),
+		Stream: r.required(HeaderStream), Subject: r.required(HeaderSubject), MsgID: header.Get(HeaderMsgID),
+		Error: header.Get(HeaderError), Header: ownHeaders(header), Data: data,
+	}
+	letter.Deliveries = parsed(&r, HeaderDeliveries, strconv.Atoi)
+	letter.Sequence = parsed(&r, HeaderSequence, func(s string) (uint64, error) { return strconv.ParseUint(s, 10, 64) })
+	letter.PublishedAt = parsed(&r, HeaderPublishedAt, parseTime)
+	letter.FailedAt = parsed(&r, HeaderFailedAt, parseTime)
+	r.json(HeaderErrorChain, &letter.ErrorChain)
+	r.json(HeaderStack, &letter.Stack)
+	if r.err != nil {
+		return DeadLetter{}, fmt.Errorf("%w: %w", ErrNotDeadLetter, r.err)
+	}
+	return letter, nil
+}
+
+func parseTime(s string) (time.Time, error) {
+	return time.Parse(time.RFC3339Nano, s) //nolint:wrapcheck // the reader names the header
+}

@@ -1,0 +1,104 @@
+package subscribers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/contrail-events/contrail/internal/wire"
+)
+
+// How dead letters are kept, and how long a crash may take until the second try to bury the same event.
+const (
+	deadLettersKept  = 30 * 24 * time.Hour
+	deadLettersDedup = time.Hour
+	lastWrite        = 5 * time.Second // for what has to be written although ctx has ended
+)
+
+// deadLetters is the stream that takes them.
+type deadLetters struct {
+	js     jetstream.JetStream
+	name   string
+	logger *slog.Logger
+}
+
+// prefix of the stream's subjects: deadletters, by default.
+func (d deadLetters) prefix() string {
+	if d.name == wire.DefaultDeadLetters {
+		return wire.DeadLetterPrefix
+	}
+	return strings.ToLower(d.name)
+}
+
+// ensure creates the stream if it is missing. One that exists is left as it is, but must take our subjects.
+func (d deadLetters) ensure(ctx context.Context) error {
+	_, err := d.js.CreateStream(ctx, jetstream.StreamConfig{
+		Name: d.name, Description: "Events that a Contrail subscription could not handle.",
+		Subjects: []string{d.prefix() + ".>"}, Retention: jetstream.LimitsPolicy, Storage: jetstream.FileStorage,
+		MaxAge: deadLettersKept, Duplicates: deadLettersDedup, AllowDirect: true,
+	})
+	if err != nil && !errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) {
+		return fmt.Errorf("create stream %s for dead letters: %w", d.name, err)
+	}
+	taker, err := d.js.StreamNameBySubject(ctx, d.prefix()+".events.>")
+	if errors.Is(err, jetstream.ErrStreamNotFound) || err == nil && taker != d.name {
+		return misconfigured("DeadLetters: stream %s exists, but does not take the subjects %s.>", d.name, d.prefix())
+	}
+	if err != nil {
+		return fmt.Errorf("look for the stream of dead letters: %w", err)
+	}
+	return nil
+}
+
+// bury publishes a dead letter and returns when the broker has it. It tries until that is so, or ctx ends, and at least once.
+func (d deadLetters) bury(ctx context.Context, letter DeadLetter, backoff Backoff) error {
+	for failure := 1; ; failure++ {
+		err := d.publish(ctx, letter)
+		if err == nil {
+			return nil
+		}
+		d.logger.ErrorContext(ctx, "dead letter can't be published, trying again",
+			slog.String("consumer", letter.Consumer), slog.Uint64("sequence", letter.Sequence), slog.Any("error", err))
+		if !wait(ctx, nil, backoff.delay(failure)) {
+			return fmt.Errorf("publish the dead letter of event %d of %s: %w", letter.Sequence, letter.Stream, err)
+		}
+	}
+}
+
+func (d deadLetters) publish(ctx context.Context, letter DeadLetter) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastWrite)
+	defer cancel()
+	message := &nats.Msg{Subject: deadLetterSubject(d.prefix(), letter), Header: letter.header(false), Data: letter.Data}
+	id := deadLetterID(letter)
+	ack, err := d.send(ctx, message, id)
+	if errors.Is(err, nats.ErrMaxPayload) {
+		message.Header = letter.header(true)
+		ack, err = d.send(ctx, message, id)
+	}
+	if err != nil || !ack.Duplicate || d.holds(ctx, ack.Sequence) {
+		return err
+	}
+	// The one before was discarded, and the event has failed anew: the id is used up, but there is nothing that it would double.
+	_, err = d.send(ctx, message, fmt.Sprintf("%s#%d", id, letter.FailedAt.UnixNano()))
+	return err
+}
+
+func (d deadLetters) send(ctx context.Context, message *nats.Msg, id string) (*jetstream.PubAck, error) {
+	return d.js.PublishMsg(ctx, message, jetstream.WithMsgID(id), jetstream.WithExpectStream(d.name)) //nolint:wrapcheck // bury wraps it
+}
+
+// holds tells whether the dead letter is still there; in doubt it is.
+func (d deadLetters) holds(ctx context.Context, sequence uint64) bool {
+	stream, err := d.js.Stream(ctx, d.name)
+	if err != nil {
+		return true
+	}
+	_, err = stream.GetMsg(ctx, sequence)
+	return !errors.Is(err, jetstream.ErrMsgNotFound)
+}

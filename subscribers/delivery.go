@@ -1,0 +1,89 @@
+package subscribers
+
+import (
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// delivery is an event in hand: its message, and the one place from which the broker is answered.
+type delivery struct {
+	sequence uint64 // in the JetStream stream; what tells deliveries of the same event
+	subject  string
+	lane     string // the subject without the type: the event's stream
+	inTx     bool   // whether its handler is a HandleTx one, as far as the subject tells
+	arrived  time.Time
+
+	alone bool // it failed here before, so it shares no transaction; the scheduler's lock guards it
+
+	mu       sync.Mutex // guards what follows: redeliveries and heartbeats come from other goroutines than the worker's
+	msg      jetstream.Msg
+	meta     *jetstream.MsgMetadata
+	answered bool
+}
+
+func newDelivery(msg jetstream.Msg) (*delivery, error) {
+	meta, err := msg.Metadata()
+	if err != nil {
+		return nil, err //nolint:wrapcheck // the one caller logs it
+	}
+	subject := msg.Subject()
+	lane, _ := splitSubject(subject)
+	return &delivery{
+		sequence: meta.Sequence.Stream, subject: subject, lane: lane, arrived: time.Now(), msg: msg, meta: meta,
+	}, nil
+}
+
+// splitSubject takes the event type, the last token, from its stream.
+func splitSubject(subject string) (stream, eventType string) {
+	i := strings.LastIndexByte(subject, '.')
+	return subject[:max(i, 0)], subject[i+1:]
+}
+
+// renew makes d answer for the newer of two deliveries of the same event.
+func (d *delivery) renew(newer *delivery) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if newer.meta.Sequence.Consumer > d.meta.Sequence.Consumer || newer.meta.Consumer != d.meta.Consumer {
+		d.msg, d.meta = newer.msg, newer.meta
+	}
+	d.answered = false
+}
+
+// attempt is the number of the delivery, 1 for the first.
+func (d *delivery) attempt() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return int(d.meta.NumDelivered) //nolint:gosec // bounded by MaxDeliver
+}
+
+// current returns the message of the newest delivery.
+func (d *delivery) current() (jetstream.Msg, *jetstream.MsgMetadata) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.msg, d.meta
+}
+
+// answer returns the message for the final answer to the broker, or nil when there was one. From then on there are no heartbeats: one
+// that overtook a nak would undo its delay.
+func (d *delivery) answer() jetstream.Msg {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.answered {
+		return nil
+	}
+	d.answered = true
+	return d.msg
+}
+
+// progress tells the broker that the event is still in hand.
+func (d *delivery) progress() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.answered {
+		return nil
+	}
+	return d.msg.InProgress() //nolint:wrapcheck // the one caller logs it
+}

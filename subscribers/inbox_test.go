@@ -1,0 +1,141 @@
+package subscribers_test
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/stretchr/testify/require"
+
+	"github.com/contrail-events/contrail"
+	"github.com/contrail-events/contrail/eventstore"
+	"github.com/contrail-events/contrail/internal/localstack"
+	"github.com/contrail-events/contrail/internal/pgtest"
+	"github.com/contrail-events/contrail/subscribers"
+)
+
+func TestInboxSurvivesKillBetweenCommitAndAck(t *testing.T) {
+	t.Parallel()
+	w, pool := newWorld(t), pgtest.New(t)
+	createEffects(t, pool)
+	const count = 50
+	w.publishMany(t, count, 5)
+	w.killAfterCommit(t, pool, "subscription")
+	before, _ := effects(t, pool)
+	require.NotZero(t, before)
+
+	sub := w.subscribe(t, subscribers.Config{Inbox: subscribers.NewInbox(pool), AckWait: shortWait})
+	subscribers.HandleTx(sub, takeEffect)
+	run(t, sub)
+	w.settled(t)
+	events, times := effects(t, pool)
+	require.Equal(t, count, events)
+	require.Equal(t, count, times, "an event took effect twice")
+	require.Equal(t, int64(before), sub.Stats().Duplicates)
+	require.Equal(t, int64(count-before), sub.Stats().Handled)
+}
+
+// The same event twice in the stream: the window for deduplication was too short.
+func TestInboxRecognisesAnEventPublishedTwice(t *testing.T) {
+	t.Parallel()
+	w, pool := newWorld(t), pgtest.New(t)
+	createEffects(t, pool)
+	event := w.event("invoice-1", drafted{N: 1})
+	w.send(t, event)
+	again := event
+	again.ID[0]++ // another message id
+	w.send(t, again)
+	sub := w.subscribe(t, subscribers.Config{Inbox: subscribers.NewInbox(pool)})
+	subscribers.HandleTx(sub, takeEffect)
+	run(t, sub)
+	w.settled(t)
+	events, times := effects(t, pool)
+	require.Equal(t, [2]int{1, 1}, [2]int{events, times})
+	require.Equal(t, int64(1), sub.Stats().Duplicates)
+}
+
+// One event that fails takes none of those down that shared its transaction.
+func TestOneCulpritInABatch(t *testing.T) {
+	t.Parallel()
+	w, pool := newWorld(t), pgtest.New(t)
+	createEffects(t, pool)
+	const count = 200
+	w.publishMany(t, count, 20)
+	sub := w.subscribe(t, subscribers.Config{Inbox: subscribers.NewInbox(pool), Concurrency: 2})
+	subscribers.HandleTx(sub, func(ctx context.Context, tx pgx.Tx, e contrail.Delivered[drafted]) error {
+		if err := takeEffect(ctx, tx, e); err != nil {
+			return err
+		}
+		switch e.Data.N {
+		case 57: // an error of the database that the handler swallows
+			_, _ = tx.Exec(ctx, `SELECT 1/0`)
+		case 101:
+			return contrail.Permanent(errors.New("bad invoice"))
+		case 150:
+			return contrail.Skip("not ours")
+		}
+		return nil
+	})
+	run(t, sub)
+	w.settled(t)
+	events, times := effects(t, pool)
+	require.Equal(t, [2]int{count - 2, count - 2}, [2]int{events, times})
+	letters := w.deadLetters(t)
+	require.Len(t, letters, 2)
+	for _, letter := range letters {
+		if letter.Reason == subscribers.ReasonExhausted {
+			require.Equal(t, 8, letter.Deliveries)
+			require.Contains(t, letter.Error, "commit")
+		} else {
+			require.Equal(t, subscribers.ReasonPermanent, letter.Reason)
+		}
+	}
+	stats := sub.Stats()
+	require.Equal(t, int64(count-3), stats.Handled)
+	require.Equal(t, map[string]int64{"not ours": 1}, stats.SkipReasons)
+	require.Equal(t, int64(7), stats.Retried)
+}
+
+// A database that is away is nobody's fault: no event loses a delivery over it.
+func TestDatabaseOutageBurnsNoDeliveries(t *testing.T) {
+	t.Parallel()
+	w, server := newWorld(t), pgtest.Server(t, localstack.PostgresConfig{})
+	pool, err := pgxpool.New(t.Context(), server.URL())
+	require.NoError(t, err)
+	t.Cleanup(pool.Close)
+	_, err = eventstore.Migrate(t.Context(), pool)
+	require.NoError(t, err)
+	createEffects(t, pool)
+
+	const count = 40
+	logged := newLog()
+	sub := w.subscribe(t, subscribers.Config{
+		Inbox: subscribers.NewInbox(pool), MaxDeliver: 2, AckWait: shortWait, Logger: logged.logger(),
+	})
+	var calls atomic.Int64
+	inHandler, resume := make(chan struct{}, count), make(chan struct{})
+	subscribers.HandleTx(sub, func(ctx context.Context, tx pgx.Tx, e contrail.Delivered[drafted]) error {
+		if calls.Add(1) == 1 {
+			inHandler <- struct{}{}
+			<-resume
+		}
+		return takeEffect(ctx, tx, e)
+	})
+	run(t, sub)
+	w.publishMany(t, count, count)
+	receive(t, inHandler)
+	require.NoError(t, server.Stop())
+	close(resume)
+	for range 20 { // many more tries than deliveries
+		logged.await(t, "the database is out of reach")
+	}
+	require.NoError(t, server.Restart(t.Context()))
+	w.settled(t)
+	events, times := effects(t, pool)
+	require.Equal(t, [2]int{count, count}, [2]int{events, times})
+	require.Equal(t, int64(count), sub.Stats().Delivered)
+	require.Empty(t, w.deadLetters(t))
+}

@@ -1,0 +1,67 @@
+package subscribers
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// projectionLock is the first half of the advisory lock's key: "CONW" as a number. The second is the hash of the projection's name.
+const projectionLock = 1129270871
+
+// A session-level lock: it goes when the connection does. The keepalives let the server notice within some 11 s that a process vanished
+// without closing it. It is tried, not waited for: a waiting statement would hold back vacuum for as long.
+const (
+	keepaliveSQL = `SELECT set_config('tcp_keepalives_idle', '5', false), set_config('tcp_keepalives_interval', '2', false),
+set_config('tcp_keepalives_count', '3', false)`
+	lockSQL = `SELECT pg_try_advisory_lock($1, hashtext($2))`
+)
+
+// acquire waits until this process is the active one, and returns the connection that holds the lock.
+func (p *Projection) acquire(ctx context.Context) (*pgx.Conn, error) {
+	pooled, err := p.pool.Acquire(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("connect: %w", err)
+	}
+	conn := pooled.Hijack()
+	if err := p.compete(ctx, conn); err != nil {
+		_ = conn.Close(context.WithoutCancel(ctx)) // of no more use
+		return nil, fmt.Errorf("wait to be the active one: %w", err)
+	}
+	return conn, nil
+}
+
+func (p *Projection) compete(ctx context.Context, conn *pgx.Conn) error {
+	if _, err := conn.Exec(ctx, keepaliveSQL); err != nil {
+		return err //nolint:wrapcheck // acquire wraps it
+	}
+	for try := 1; ; try++ {
+		var active bool
+		err := conn.QueryRow(ctx, lockSQL, int32(projectionLock), p.config.Name).Scan(&active)
+		if err != nil || active {
+			return err //nolint:wrapcheck // acquire wraps it
+		}
+		if try == 1 {
+			p.config.Logger.InfoContext(ctx, "projection stands by, another process is active", slog.String("projection", p.config.Name))
+		}
+		if !wait(ctx, nil, p.config.Standby) {
+			return context.Cause(ctx) //nolint:wrapcheck // it is our own
+		}
+	}
+}
+
+// guard returns when the connection that holds the lock is lost, or ctx ends.
+func (p *Projection) guard(ctx context.Context, lock *pgx.Conn) error {
+	for wait(ctx, nil, p.config.Standby) {
+		ping, cancel := context.WithTimeout(ctx, max(5*time.Second, p.config.Standby))
+		err := lock.Ping(ping)
+		cancel()
+		if err != nil {
+			return fmt.Errorf("the lock's connection is lost: %w", err)
+		}
+	}
+	return context.Cause(ctx) //nolint:wrapcheck // it is our own
+}

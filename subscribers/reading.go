@@ -1,0 +1,169 @@
+package subscribers
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/contrail-events/contrail"
+	"github.com/contrail-events/contrail/internal/wire"
+)
+
+// reading is one ordered consumer on the stream. The client library replaces that consumer by itself when it misses a message, but not only
+// then: also when the stream was deleted and made anew, where sequences mean something else. So a reading ends with its first consumer, and
+// the next one verifies the checkpoint again.
+type reading struct {
+	js         jetstream.JetStream
+	projection string
+	stream     string
+	consumer   string
+	messages   jetstream.MessagesContext
+	arrived    chan jetstream.Msg
+}
+
+var errReplaced = errors.New("the consumer was replaced")
+
+// open starts reading behind the checkpoint: after its sequence if the stream still has the checkpoint's event there, otherwise from the
+// stream's beginning. It looks after it has made the consumer, so that the stream can't be replaced unnoticed in between.
+func (p *Projection) open(ctx context.Context, from checkpoint) (*reading, error) {
+	stream, err := p.js.Stream(ctx, p.config.Stream)
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		return nil, fmt.Errorf("stream %s does not exist; the relay creates it when it starts: %w", p.config.Stream, err)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("look up stream %s: %w", p.config.Stream, err)
+	}
+	reading, err := p.read(ctx, from.sequence+1)
+	if err != nil || from.sequence == 0 {
+		return reading, err
+	}
+	same, err := holds(ctx, stream, from)
+	if err == nil && same {
+		return reading, nil
+	}
+	reading.close(ctx)
+	if err != nil {
+		return nil, err
+	}
+	p.config.Logger.WarnContext(ctx, "the stream does not hold the checkpoint's event where it was, reading it from the beginning")
+	return p.read(ctx, 1)
+}
+
+// holds tells whether the stream has the checkpoint's event at the checkpoint's sequence.
+func holds(ctx context.Context, stream jetstream.Stream, at checkpoint) (bool, error) {
+	found, err := stream.GetMsg(ctx, at.sequence)
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("verify the checkpoint: %w", err)
+	}
+	event, err := wire.Decode(found.Data)
+	return err == nil && event.Position == at.position, nil
+}
+
+func (p *Projection) read(ctx context.Context, sequence uint64) (*reading, error) {
+	consumer, err := p.js.OrderedConsumer(ctx, p.config.Stream, jetstream.OrderedConsumerConfig{
+		FilterSubjects: p.config.Filter, DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: sequence,
+		MaxResetAttempts: 1, Metadata: map[string]string{"contrail-projection": p.config.Name},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read stream %s: %w", p.config.Stream, err)
+	}
+	messages, err := consumer.Messages(jetstream.PullMaxMessages(4 * p.config.Batch))
+	if err != nil {
+		return nil, fmt.Errorf("read stream %s: %w", p.config.Stream, err)
+	}
+	return &reading{
+		js: p.js, projection: p.config.Name, stream: p.config.Stream, consumer: consumer.CachedInfo().Name, messages: messages,
+		arrived: make(chan jetstream.Msg, p.config.Batch),
+	}, nil
+}
+
+// close stops the reading and removes its consumer, which would otherwise go by itself after five minutes.
+func (r *reading) close(ctx context.Context) {
+	r.messages.Stop()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastWrite)
+	defer cancel()
+	if r.js.Conn().IsConnected() {
+		_ = r.js.DeleteConsumer(ctx, r.stream, r.consumer) // see above
+	}
+}
+
+// feed takes messages from the client library until ctx ends or the consumer is lost.
+func (r *reading) feed(ctx context.Context) error {
+	for {
+		msg, err := r.messages.Next(jetstream.NextContext(ctx))
+		if err != nil {
+			return fmt.Errorf("read stream %s: %w", r.stream, err)
+		}
+		select {
+		case r.arrived <- msg:
+		case <-ctx.Done():
+			return context.Cause(ctx) //nolint:wrapcheck // it is our own
+		}
+	}
+}
+
+// gather waits for an event behind the checkpoint and returns it with those that are there already, at most limit. Both results may
+// be set: the events before what the error is about.
+func (r *reading) gather(ctx context.Context, after checkpoint, limit int) ([]contrail.Delivered[json.RawMessage], error) {
+	var events []contrail.Delivered[json.RawMessage]
+	for len(events) < limit {
+		msg, err := r.next(ctx, len(events) == 0)
+		if msg == nil || err != nil {
+			return events, err
+		}
+		event, err := r.decode(msg)
+		if err != nil {
+			return events, err
+		}
+		if event.Position > after.position {
+			events = append(events, event)
+			after.position = event.Position
+		}
+	}
+	return events, nil
+}
+
+func (r *reading) next(ctx context.Context, wait bool) (jetstream.Msg, error) {
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx) //nolint:wrapcheck // it is our own
+	}
+	select {
+	case msg := <-r.arrived:
+		return msg, nil
+	default:
+	}
+	if !wait {
+		return nil, nil //nolint:nilnil // none, and no fault
+	}
+	select {
+	case msg := <-r.arrived:
+		return msg, nil
+	case <-ctx.Done():
+		return nil, context.Cause(ctx) //nolint:wrapcheck // it is our own
+	}
+}
+
+func (r *reading) decode(msg jetstream.Msg) (contrail.Delivered[json.RawMessage], error) {
+	meta, err := msg.Metadata()
+	if err != nil {
+		return contrail.Delivered[json.RawMessage]{}, fmt.Errorf("read stream %s: %w", r.stream, err)
+	}
+	if meta.Consumer != r.consumer {
+		return contrail.Delivered[json.RawMessage]{}, errReplaced
+	}
+	message, err := wire.Decode(msg.Data())
+	if err != nil {
+		return contrail.Delivered[json.RawMessage]{}, fmt.Errorf("stream %s, sequence %d, subject %s: %w",
+			r.stream, meta.Sequence.Stream, msg.Subject(), err)
+	}
+	return contrail.Delivered[json.RawMessage]{
+		Recorded: message.Recorded, Data: message.Data,
+		Delivery: contrail.Delivery{Consumer: r.projection, Sequence: meta.Sequence.Stream, Attempt: 1},
+	}, nil
+}

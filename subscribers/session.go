@@ -1,0 +1,188 @@
+package subscribers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// session is one Run of a subscription: the consumer feeds the scheduler, and workers empty it.
+type session struct {
+	*Subscription
+
+	scheduler *scheduler
+	letters   deadLetters
+	stopping  chan struct{} // closed by halt
+	halt      func()        // no worker starts anything from now on
+	doubt     chan struct{} // the consumer may be gone
+}
+
+func newSession(sub *Subscription) *session {
+	s := &session{
+		Subscription: sub,
+		letters:      deadLetters{js: sub.js, name: sub.config.DeadLetters, logger: sub.config.Logger},
+		stopping:     make(chan struct{}),
+		doubt:        make(chan struct{}, 1),
+	}
+	s.scheduler = newScheduler(sub.config, &sub.counters, s.link)
+	s.halt = sync.OnceFunc(func() {
+		s.scheduler.pause()
+		close(s.stopping)
+	})
+	return s
+}
+
+func (s *session) link() (reconnects uint64, connected bool) {
+	conn := s.js.Conn()
+	return conn.Stats().Reconnects, conn.IsConnected()
+}
+
+func (s *session) run(ctx context.Context) error {
+	consumer, err := insist(ctx, s.config, s.prepare)
+	if err != nil || consumer == nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	working, stopWorking := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopWorking()
+	context.AfterFunc(ctx, func() { time.AfterFunc(s.config.DrainTimeout, stopWorking) })
+
+	finished := s.start(working)
+	err = s.consume(ctx, consumer)
+	s.halt()
+	cancel()
+	s.release(working)
+	finished()
+	return err
+}
+
+// prepare makes sure that there is all that a delivery may need.
+func (s *session) prepare(ctx context.Context) (jetstream.Consumer, error) {
+	if err := s.letters.ensure(ctx); err != nil {
+		return nil, err
+	}
+	return ensureConsumer(ctx, s.js, s.config)
+}
+
+// start starts the workers and the heartbeat, and returns what waits for their end, workers first.
+func (s *session) start(ctx context.Context) (finished func()) {
+	var workers, heart sync.WaitGroup
+	for range s.config.Concurrency {
+		workers.Go(func() { s.work(ctx) })
+	}
+	still := make(chan struct{})
+	heart.Go(func() { s.beat(ctx, still) })
+	return func() {
+		workers.Wait()
+		close(still)
+		heart.Wait()
+	}
+}
+
+// consume takes deliveries in until ctx ends, over as many lives as the consumer has. When it returns no more arrive.
+func (s *session) consume(ctx context.Context, consumer jetstream.Consumer) error {
+	for {
+		gone, err := s.consumeOnce(ctx, consumer)
+		if err != nil || !gone {
+			return err
+		}
+		s.config.Logger.WarnContext(ctx, "the consumer is gone, creating it again", slog.String("consumer", s.config.Durable))
+		s.scheduler.forgetDone()
+		consumer, err = insist(ctx, s.config, s.prepare)
+		if err != nil || consumer == nil {
+			return err
+		}
+	}
+}
+
+// consumeOnce returns true when the consumer was deleted.
+func (s *session) consumeOnce(ctx context.Context, consumer jetstream.Consumer) (gone bool, err error) {
+	receiving, err := consumer.Consume(func(msg jetstream.Msg) { s.receive(ctx, msg) },
+		jetstream.PullMaxMessages(s.config.MaxAckPending), jetstream.ConsumeErrHandler(s.consumeError(ctx)))
+	if err != nil {
+		return false, fmt.Errorf("consume: %w", err)
+	}
+	closed := receiving.Closed()
+	for {
+		select {
+		case <-ctx.Done():
+			s.stop(ctx, receiving, closed)
+			return false, nil
+		case <-s.misused:
+			s.stop(ctx, receiving, closed)
+			return false, s.misuse()
+		case <-s.doubt:
+			if _, err := consumer.Info(ctx); errors.Is(err, jetstream.ErrConsumerNotFound) || errors.Is(err, jetstream.ErrStreamNotFound) {
+				receiving.Stop()
+				return true, nil
+			}
+		case <-closed:
+			if s.js.Conn().IsClosed() {
+				return false, nats.ErrConnectionClosed
+			}
+			return true, nil
+		}
+	}
+}
+
+// stop ends the pulling. Deliveries that are on their way still arrive, and no worker starts any.
+func (s *session) stop(ctx context.Context, receiving jetstream.ConsumeContext, closed <-chan struct{}) {
+	s.halt()
+	receiving.Drain()
+	timer := time.NewTimer(s.config.DrainTimeout)
+	defer timer.Stop()
+	select {
+	case <-closed:
+	case <-timer.C:
+		s.config.Logger.WarnContext(ctx, "the broker is out of reach; what it has sent last is delivered again after its ack wait",
+			slog.String("consumer", s.config.Durable))
+	}
+}
+
+// consumeError hears of what the client library makes good by itself, and looks after the consumer when it might be gone.
+func (s *session) consumeError(ctx context.Context) func(jetstream.ConsumeContext, error) {
+	return func(_ jetstream.ConsumeContext, err error) {
+		s.config.Logger.DebugContext(ctx, "consume", slog.String("consumer", s.config.Durable), slog.Any("error", err))
+		if errors.Is(err, jetstream.ErrNoHeartbeat) || errors.Is(err, nats.ErrNoResponders) {
+			select {
+			case s.doubt <- struct{}{}:
+			default:
+			}
+		}
+	}
+}
+
+// receive takes one delivery in. It does not block.
+func (s *session) receive(ctx context.Context, msg jetstream.Msg) {
+	d, err := newDelivery(msg)
+	if err != nil {
+		s.config.Logger.WarnContext(ctx, "a message without JetStream's metadata is ignored", slog.Any("error", err))
+		return
+	}
+	s.counters.delivered.Add(1)
+	_, eventType := splitSubject(d.subject)
+	d.inTx = s.handlers[eventType].inTx
+	switch s.scheduler.admit(d) {
+	case admitted:
+	case repeated:
+		s.counters.duplicates.Add(1)
+		s.reply(ctx, d, jetstream.Msg.Ack)
+	case refused, exhausted:
+		s.giveBack(ctx, d)
+	}
+}
+
+// release gives back what no worker will start, and lets the workers end.
+func (s *session) release(ctx context.Context) {
+	back, last := s.scheduler.close()
+	for _, d := range append(back, last...) {
+		s.giveBack(ctx, d)
+	}
+}

@@ -1,0 +1,91 @@
+package subscribers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// Subscription consumes events through a durable JetStream consumer. Make it with [New], give it handlers with [Handle] and [HandleTx],
+// then call [Subscription.Run].
+type Subscription struct {
+	js       jetstream.JetStream
+	config   Config
+	counters counters
+	hooks    hooks
+
+	mu       sync.Mutex
+	handlers map[string]handler // by event type; not changed once started
+	faults   []error            // of registrations
+	started  bool
+	running  bool
+	misused  chan struct{}
+}
+
+// hooks let tests stop the process where it hurts.
+type hooks struct {
+	committed func() // a transaction is committed, and none of its events acknowledged
+}
+
+// New checks config and returns a subscription without handlers. The error names every field that is wrong. It does not talk to the broker,
+// and closes neither js nor what is in config.
+func New(js jetstream.JetStream, config Config) (*Subscription, error) {
+	config = config.withDefaults()
+	if err := config.validate(); err != nil {
+		return nil, fmt.Errorf("configure a subscription: %w", err)
+	}
+	return &Subscription{
+		js: js, config: config, handlers: map[string]handler{}, misused: make(chan struct{}, 1),
+		hooks: hooks{committed: func() {}},
+	}, nil
+}
+
+// Run consumes until ctx ends; then it takes no new events, lets running handlers finish within DrainTimeout, acknowledges what they did,
+// gives the rest back to the broker and returns nil. When a handler ignores the end of its ctx, Run waits for it nevertheless.
+//
+// It creates the consumer, or updates the one of that name, and the stream of dead letters. What is not there yet it waits for: broker and database
+// out of reach, or the stream missing, are logged and tried again for ever. The error is about what only a person can mend: wrong
+// registrations, a consumer of that name made for something else, a closed connection. Run may be called again after it returned.
+func (s *Subscription) Run(ctx context.Context) error {
+	if err := s.begin(); err != nil {
+		return fmt.Errorf("subscription %s: %w", s.config.Durable, err)
+	}
+	defer s.end()
+	if err := newSession(s).run(ctx); err != nil {
+		return fmt.Errorf("subscription %s: %w", s.config.Durable, err)
+	}
+	return nil
+}
+
+func (s *Subscription) begin() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case len(s.faults) > 0:
+		return errors.Join(s.faults...)
+	case len(s.handlers) == 0:
+		return errNoHandler
+	case s.running:
+		return errRunning
+	}
+	s.started, s.running = true, true
+	return nil
+}
+
+func (s *Subscription) end() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.running = false
+}
+
+func (s *Subscription) misuse() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return errors.Join(s.faults...)
+}
+
+// Stats returns what the subscription has done in this process so far. It may be called at any time, from any goroutine.
+func (s *Subscription) Stats() Stats { return s.counters.stats() }

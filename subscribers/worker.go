@@ -1,0 +1,190 @@
+package subscribers
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/contrail-events/contrail"
+	"github.com/contrail-events/contrail/internal/wire"
+)
+
+// work handles what the scheduler hands out until it is closed and empty.
+func (s *session) work(ctx context.Context) {
+	var taken []*delivery
+	for {
+		taken = s.scheduler.take(taken[:0])
+		if len(taken) == 0 {
+			return
+		}
+		if len(taken) > 1 && s.together(ctx, taken) {
+			continue
+		}
+		s.oneByOne(ctx, taken)
+	}
+}
+
+// bound is a delivery with its event and its handler.
+type bound struct {
+	*delivery
+
+	event contrail.Delivered[json.RawMessage]
+	inTx  bool
+	call  call // nil: no handler for the type
+}
+
+// bind decodes a delivery and finds its handler. The error is a dead letter's, with its reason.
+func (s *session) bind(d *delivery) (bound, Reason, error) {
+	msg, _ := d.current()
+	message, err := wire.Decode(msg.Data())
+	if err != nil {
+		return bound{}, ReasonForeign, err
+	}
+	event := contrail.Delivered[json.RawMessage]{
+		Recorded: message.Recorded, Data: message.Data,
+		Delivery: contrail.Delivery{Consumer: s.config.Durable, Sequence: d.sequence, Attempt: d.attempt()},
+	}
+	b := bound{delivery: d, event: event}
+	h, found := s.handlers[event.Type]
+	if !found {
+		return b, "", nil
+	}
+	b.inTx = h.inTx
+	b.call, err = h.bind(event)
+	if err != nil {
+		return b, ReasonUndecodable, err
+	}
+	return b, "", nil
+}
+
+// together handles many events in one transaction, all or none. False: none.
+func (s *session) together(ctx context.Context, taken []*delivery) bool {
+	batch := make([]bound, len(taken))
+	for i, d := range taken {
+		var err error
+		if batch[i], _, err = s.bind(d); err != nil || !batch[i].inTx {
+			return false
+		}
+	}
+	verdicts, err := s.effect(ctx, batch)
+	if err != nil {
+		s.config.Logger.DebugContext(ctx, "a transaction with many events failed, handling them one by one",
+			slog.String("consumer", s.config.Durable), slog.Int("events", len(batch)), slog.Any("error", err))
+		return false
+	}
+	for i, d := range taken {
+		s.acknowledge(ctx, d, verdicts[i])
+	}
+	s.scheduler.finish(taken...)
+	return true
+}
+
+// oneByOne handles events by themselves; when one of a stream fails, those behind it wait.
+func (s *session) oneByOne(ctx context.Context, taken []*delivery) {
+	for i, d := range taken {
+		if s.scheduler.held(d) || i > 0 && s.stopped() {
+			if !s.scheduler.putBack(d) {
+				s.giveBack(ctx, d)
+			}
+			continue
+		}
+		s.handle(ctx, d)
+	}
+}
+
+func (s *session) stopped() bool {
+	select {
+	case <-s.stopping:
+		return true
+	default:
+		return false
+	}
+}
+
+// handle handles one event and answers for it.
+func (s *session) handle(ctx context.Context, d *delivery) {
+	b, reason, err := s.bind(d)
+	switch {
+	case err != nil:
+		s.bury(ctx, d, reason, err)
+		return
+	case b.call == nil:
+		s.counters.unhandled.Add(1)
+		s.reply(ctx, d, jetstream.Msg.Ack)
+		s.scheduler.finish(d)
+		return
+	}
+	for failure := 1; ; failure++ {
+		err := s.attempt(ctx, b)
+		if !isOutage(err) {
+			s.conclude(ctx, d, err)
+			return
+		}
+		s.config.Logger.WarnContext(ctx, "the database is out of reach, the event is kept and tried again",
+			slog.String("consumer", s.config.Durable), slog.Uint64("sequence", d.sequence), slog.Any("error", err))
+		if !wait(ctx, s.stopping, s.config.Backoff.delay(failure)) {
+			s.surrender(ctx, d, err)
+			return
+		}
+	}
+}
+
+// attempt calls the handler of one event and returns its verdict, or an outageError.
+func (s *session) attempt(ctx context.Context, b bound) error {
+	if !b.inTx {
+		return protect(func() error { return b.call(ctx, nil) })
+	}
+	verdicts, err := s.effect(ctx, []bound{b})
+	if err != nil {
+		return err
+	}
+	return verdicts[0]
+}
+
+// effect calls the handlers of events in one transaction with their rows in the inbox, and commits. Each event's verdict is nil, a skip,
+// or errDuplicate.
+func (s *session) effect(ctx context.Context, batch []bound) (verdicts []error, err error) {
+	positions := make([]contrail.Position, len(batch))
+	verdicts = make([]error, len(batch))
+	for i, b := range batch {
+		positions[i], verdicts[i] = b.event.Position, errDuplicate
+	}
+	err = s.config.Inbox.once(ctx, s.config.inboxName(), positions, func(tx pgx.Tx, i int) error {
+		verdicts[i] = protect(func() error { return batch[i].call(ctx, tx) })
+		if _, skipped := contrail.SkipReason(verdicts[i]); skipped {
+			return nil
+		}
+		return verdicts[i]
+	})
+	if err == nil {
+		s.hooks.committed()
+	}
+	return verdicts, err
+}
+
+// panicError is a panic as an error.
+type panicError struct {
+	value any
+	stack []byte
+}
+
+func (e *panicError) Error() string { return fmt.Sprintf("panic: %v", e.value) }
+
+func (e *panicError) Unwrap() error {
+	err, _ := e.value.(error)
+	return err
+}
+
+func protect(handle func() error) (err error) {
+	defer func() {
+		if value := recover(); value != nil {
+			err = &panicError{value: value, stack: debug.Stack()}
+		}
+	}()
+	return handle()
+}

@@ -1,0 +1,206 @@
+package subscribers_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/stretchr/testify/require"
+
+	"github.com/contrail-events/contrail"
+	"github.com/contrail-events/contrail/internal/localstack"
+	"github.com/contrail-events/contrail/internal/natstest"
+	"github.com/contrail-events/contrail/internal/wire"
+	"github.com/contrail-events/contrail/subscribers"
+)
+
+const (
+	patience = 20 * time.Second
+	source   = "/contrail/test/01920000-0000-7000-8000-000000000001"
+)
+
+type drafted struct {
+	N int `json:"n"`
+}
+
+func (drafted) EventType() string { return "InvoiceDrafted" }
+
+type issued struct {
+	N int `json:"n"`
+}
+
+func (issued) EventType() string { return "InvoiceIssued" }
+
+// world is a broker with the stream that a relay would have made.
+type world struct {
+	js       jetstream.JetStream
+	server   *localstack.NATS
+	position contrail.Position
+	versions map[string]int64
+}
+
+func newWorld(tb testing.TB) *world {
+	tb.Helper()
+	js, server := natstest.JetStream(tb)
+	w := &world{js: js, server: server, versions: map[string]int64{}}
+	w.createStream(tb)
+	return w
+}
+
+func (w *world) createStream(tb testing.TB) {
+	tb.Helper()
+	_, err := w.js.CreateStream(tb.Context(), jetstream.StreamConfig{Name: wire.DefaultStream, Subjects: []string{"events.>"}})
+	require.NoError(tb, err)
+}
+
+// event makes the next event of a stream.
+func (w *world) event(stream string, payload contrail.Payload) contrail.Recorded {
+	id, err := contrail.ParseStreamID(stream)
+	if err != nil {
+		panic(err)
+	}
+	data, err := json.Marshal(payload)
+	if err != nil {
+		panic(err)
+	}
+	w.position++
+	w.versions[stream]++
+	return contrail.Recorded{
+		Position: w.position, ID: uuid.New(), Stream: id, Version: w.versions[stream], Type: payload.EventType(), Data: data,
+		Metadata: contrail.Metadata{}, RecordedAt: time.Now().UTC().Truncate(time.Microsecond),
+	}
+}
+
+func (w *world) send(tb testing.TB, event contrail.Recorded) {
+	tb.Helper()
+	_, err := w.js.PublishMsg(tb.Context(), &nats.Msg{
+		Subject: wire.Subject(wire.DefaultPrefix, event), Data: wire.Append(nil, source, event),
+		Header: nats.Header{wire.HeaderContentType: {wire.ContentType}},
+	}, jetstream.WithMsgID(event.ID.String()))
+	require.NoError(tb, err)
+}
+
+func (w *world) publish(tb testing.TB, stream string, payload contrail.Payload) contrail.Recorded {
+	tb.Helper()
+	event := w.event(stream, payload)
+	w.send(tb, event)
+	return event
+}
+
+// publishMany spreads count drafts over streams, evenly.
+func (w *world) publishMany(tb testing.TB, count, streams int) {
+	tb.Helper()
+	for i := range count {
+		event := w.event(fmt.Sprintf("invoice-%d", i%streams), drafted{N: i})
+		_, err := w.js.PublishAsync(wire.Subject(wire.DefaultPrefix, event), wire.Append(nil, source, event), jetstream.WithMsgID(event.ID.String()))
+		require.NoError(tb, err)
+	}
+	select {
+	case <-w.js.PublishAsyncComplete():
+	case <-time.After(patience):
+		require.Fail(tb, "the broker does not acknowledge")
+	}
+}
+
+func (w *world) subscribe(tb testing.TB, config subscribers.Config) *subscribers.Subscription {
+	tb.Helper()
+	if config.Durable == "" {
+		config.Durable = "test"
+	}
+	if config.Backoff == (subscribers.Backoff{}) {
+		config.Backoff = subscribers.Backoff{Min: 10 * time.Millisecond, Max: 40 * time.Millisecond}
+	}
+	sub, err := subscribers.New(w.js, config)
+	require.NoError(tb, err)
+	return sub
+}
+
+type runner interface {
+	Run(ctx context.Context) error
+}
+
+// run runs it until the test ends, or stop is called, and then wants no error.
+func run(tb testing.TB, what runner) (stop func()) {
+	tb.Helper()
+	ctx, cancel := context.WithCancel(tb.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- what.Run(ctx) }()
+	stopped := false
+	stop = func() {
+		tb.Helper()
+		cancel()
+		if stopped {
+			return
+		}
+		stopped = true
+		select {
+		case err := <-ended:
+			require.NoError(tb, err)
+		case <-time.After(patience):
+			require.Fail(tb, "Run does not return")
+		}
+	}
+	tb.Cleanup(stop)
+	return stop
+}
+
+func receive[T any](tb testing.TB, from <-chan T) T {
+	tb.Helper()
+	select {
+	case got := <-from:
+		return got
+	case <-time.After(patience):
+		require.FailNow(tb, "nothing comes")
+		panic("unreachable")
+	}
+}
+
+// settled waits until the consumer "test" has nothing pending and nothing unacknowledged.
+func (w *world) settled(tb testing.TB) {
+	tb.Helper()
+	eventually(tb, func() bool {
+		consumer, err := w.js.Consumer(tb.Context(), wire.DefaultStream, "test")
+		if err != nil {
+			return false
+		}
+		info := consumer.CachedInfo()
+		return info.NumPending == 0 && info.NumAckPending == 0
+	})
+}
+
+// restart stops the broker, starts it again and waits until the connection is back.
+func (w *world) restart(tb testing.TB) {
+	tb.Helper()
+	conn := w.js.Conn()
+	before := conn.Stats().Reconnects
+	require.NoError(tb, w.server.Restart())
+	eventually(tb, func() bool { return conn.Stats().Reconnects > before && conn.IsConnected() })
+}
+
+func eventually(tb testing.TB, condition func() bool) {
+	tb.Helper()
+	require.Eventually(tb, condition, patience, 10*time.Millisecond)
+}
+
+// deadLetters reads all there are.
+func (w *world) deadLetters(tb testing.TB) []subscribers.DeadLetter {
+	tb.Helper()
+	stream, err := w.js.Stream(tb.Context(), wire.DefaultDeadLetters)
+	require.NoError(tb, err)
+	info, err := stream.Info(tb.Context())
+	require.NoError(tb, err)
+	letters := make([]subscribers.DeadLetter, 0, info.State.Msgs)
+	for sequence := max(info.State.FirstSeq, 1); sequence <= info.State.LastSeq; sequence++ {
+		msg, err := stream.GetMsg(tb.Context(), sequence)
+		require.NoError(tb, err)
+		letter, err := subscribers.ParseDeadLetter(msg.Header, msg.Data)
+		require.NoError(tb, err)
+		letters = append(letters, letter)
+	}
+	return letters
+}
