@@ -69,10 +69,11 @@ func (l *lead) begin(ctx context.Context, exclusive bool) error {
 	return nil
 }
 
-// close gives the leadership up, with the connection.
+// close gives the leadership up at once, and the connection with it.
 func (l *lead) close(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 	defer cancel()
+	_, _ = l.conn.Exec(ctx, `SELECT pg_advisory_unlock_all()`)
 	_ = l.conn.Close(ctx)
 }
 

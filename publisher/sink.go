@@ -60,23 +60,35 @@ func (s *sink) publish(ctx context.Context, b *batch) error {
 	}
 	after := s.sequence
 	futures, err := s.send(b)
+	if err == nil {
+		s.turns.next()
+	} else {
+		s.turns.stop(err)
+	}
+	if unacknowledged := s.awaitAll(ctx, b, futures, after); err == nil {
+		err = unacknowledged
+	}
 	if err != nil {
 		s.turns.stop(err)
 		return err
-	}
-	s.turns.next()
-	for i, future := range futures {
-		if err := s.await(ctx, future, after+uint64(i)+1); err != nil {
-			err = explain(b.events[i], future.Msg(), err)
-			s.turns.stop(err)
-			return err
-		}
 	}
 	b.sequence = after + uint64(len(futures))
 	return nil
 }
 
-// send hands the whole batch to the client. Payloads share one buffer and headers one array: a thousand small allocations less.
+// awaitAll waits for every outcome, also behind an error, so that nothing is on its way when the relay asks the broker where it is. It
+// returns the first error.
+func (s *sink) awaitAll(ctx context.Context, b *batch, futures []jetstream.PubAckFuture, after uint64) error {
+	var first error
+	for i, future := range futures {
+		if err := s.await(ctx, future, after+uint64(i)+1); err != nil && first == nil {
+			first = explain(b.events[i], future.Msg(), err)
+		}
+	}
+	return first
+}
+
+// send hands the whole batch to the client, or what comes before an event that can't be sent. Payloads share one buffer and headers one array: a thousand small allocations less.
 func (s *sink) send(b *batch) ([]jetstream.PubAckFuture, error) {
 	futures := make([]jetstream.PubAckFuture, len(b.events))
 	payloads := make([]byte, 0, payloadSize(b.events))
@@ -100,7 +112,7 @@ func (s *sink) send(b *batch) ([]jetstream.PubAckFuture, error) {
 		}
 		future, err := s.js.PublishMsgAsync(msg, options...)
 		if err != nil {
-			return nil, explain(event, msg, err)
+			return futures[:i], explain(event, msg, err)
 		}
 		futures[i] = future
 		s.sequence++
