@@ -79,7 +79,7 @@ func (l *lead) close(ctx context.Context) {
 
 // session relays from where the broker is until ctx ends, which is no error, or something goes wrong.
 func (l *lead) session(ctx context.Context, published func()) error {
-	at, err := l.resumeInTime(ctx)
+	at, err := l.resume(ctx)
 	if err != nil {
 		return err
 	}
@@ -108,12 +108,6 @@ func (l *lead) session(ctx context.Context, published func()) error {
 		return fmt.Errorf("%w by the forwarder's handler", errNacked)
 	}
 	return from.err
-}
-
-func (l *lead) resumeInTime(ctx context.Context) (cursor, error) {
-	ctx, cancel := queryContext(ctx)
-	defer cancel()
-	return l.resume(ctx)
 }
 
 // forward runs Watermill's forwarder between source and sink until the source has ended and every handler with it.

@@ -44,6 +44,22 @@ func TestRelayOutlastsABrokerThatGoesAndComes(t *testing.T) {
 	requireExact(t, pool, js)
 }
 
+// A relay that waits for its broker can be stopped at once.
+func TestRelayStopsWhileItsBrokerIsAway(t *testing.T) {
+	t.Parallel()
+	pool := pgtest.New(t)
+	js, broker := natstest.JetStream(t)
+	insertEvents(t, pool, 10)
+	require.NoError(t, broker.Stop())
+	stop := start(t, newRelay(t, pool, js, publisher.Config{}))
+	pause(t.Context(), 500*time.Millisecond)
+	began := time.Now()
+	require.NoError(t, stop())
+	require.Less(t, time.Since(began), 2*time.Second)
+	require.NoError(t, broker.Restart())
+	finish(t, pool, js)
+}
+
 func TestRelayOutlastsADatabaseThatCrashes(t *testing.T) {
 	t.Parallel()
 	database := pgtest.Server(t, localstack.PostgresConfig{Durable: true})

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/nats-io/nats.go/jetstream"
+
 	"github.com/contrail-events/contrail"
 	"github.com/contrail-events/contrail/internal/wire"
 )
@@ -54,17 +56,16 @@ func foreignWriter(stream, what string) error {
 	}
 }
 
-// resume finds out where to go on, and writes it down before anything is published.
+// resume finds out where to go on, and writes it down before anything is published. It ends with ctx, even in the middle of a query:
+// nothing is on its way yet.
 func (l *lead) resume(ctx context.Context) (cursor, error) {
+	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
+	defer cancel()
 	recorded, err := l.ledger.read(ctx)
 	if err != nil {
 		return cursor{}, err
 	}
-	state, err := openStream(ctx, l.js, l.config, recorded)
-	if err != nil {
-		return cursor{}, err
-	}
-	last, err := readLast(ctx, l.js, l.config.Stream, state, func(source string) bool { return wire.IsFrom(source, l.store) })
+	state, last, err := l.askBroker(ctx, recorded)
 	if err != nil {
 		return cursor{}, err
 	}
@@ -80,6 +81,16 @@ func (l *lead) resume(ctx context.Context) (cursor, error) {
 		err = l.ledger.save(ctx, found.at)
 	}
 	return found.at, err
+}
+
+func (l *lead) askBroker(ctx context.Context, recorded cursor) (state jetstream.StreamState, last lastMessage, err error) {
+	ctx, cancel := context.WithTimeout(ctx, l.config.AckTimeout)
+	defer cancel()
+	if state, err = openStream(ctx, l.js, l.config, recorded); err != nil {
+		return state, last, err
+	}
+	last, err = readLast(ctx, l.js, l.config.Stream, state, func(source string) bool { return wire.IsFrom(source, l.store) })
+	return state, last, err
 }
 
 // confirm carries out what the verdict says about the events between the cursor and the stream's end.
