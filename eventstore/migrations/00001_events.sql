@@ -71,11 +71,13 @@ END $$;
 -- The marker is the transaction's own id, so that a value left in the session switches nothing off; a savepoint that rolls the locks
 -- back rolls it back too. `SET contrail.notify = off` keeps a transaction free of NOTIFY, for PREPARE TRANSACTION: the readers' safety
 -- read finds its events.
+-- It costs every commit, so it is made of what PL/pgSQL evaluates without running a query, and is marked STABLE, which spares a snapshot for
+-- each of its expressions; it reads nothing through a snapshot.
 -- +goose StatementBegin
 CREATE FUNCTION contrail.promise() RETURNS trigger
-LANGUAGE plpgsql AS $$
+LANGUAGE plpgsql STABLE AS $$
 DECLARE
-  self text := pg_current_xact_id()::text;
+  self text := pg_current_xact_id();
   last bigint;
 BEGIN
   IF current_setting('contrail.appender', true) = self THEN
@@ -85,8 +87,10 @@ BEGIN
   IF last IS NULL THEN
     last := contrail.last_position();
   END IF;
-  PERFORM pg_advisory_xact_lock_shared(1129270868, ((last << 32) >> 32)::int),
-          set_config('contrail.appender', self, true);
+  IF NOT pg_try_advisory_xact_lock_shared(1129270868, ((last << 32) >> 32)::int) THEN -- nobody should have it exclusively
+    PERFORM pg_advisory_xact_lock_shared(1129270868, ((last << 32) >> 32)::int);
+  END IF;
+  self := set_config('contrail.appender', self, true);
   IF NOT pg_try_advisory_xact_lock_shared(1129270869, 0) AND current_setting('contrail.notify', true) IS DISTINCT FROM 'off' THEN
     PERFORM pg_notify('contrail', '');
   END IF;
