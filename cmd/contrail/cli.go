@@ -1,0 +1,72 @@
+package main
+
+import (
+	"io"
+	"log/slog"
+	"time"
+)
+
+const helpWidth = 120
+
+const description = `An event-sourced outbox over PostgreSQL and NATS JetStream.
+
+A service appends events to the table contrail.events in its own transactions; "contrail relay" publishes them to a JetStream
+stream, each once and in order; subscribers handle them. Begin with "contrail demo", which needs nothing but this program. Then:
+"contrail migrate" for your database, "contrail relay" beside it, and "contrail status" and "contrail verify" to look after
+both.
+
+Exit codes: 0 when the thing asked for is so, 1 when it is not, 2 for wrong usage. Results go to standard output, logs and
+errors to standard error. Flags are shown with their defaults and their environment variables.`
+
+// globals are the flags that every verb takes. Each flag has an environment variable, which its help names.
+type globals struct {
+	DatabaseURL    string        `name:"database-url" env:"DATABASE_URL" placeholder:"URL" help:"PostgreSQL 14 or later, as in postgres://user:password@host:5432/database."`
+	NATSURL        string        `name:"nats-url" env:"NATS_URL" placeholder:"URL" help:"NATS with JetStream, as in nats://host:4222; several servers of a cluster are separated by commas."`
+	Stream         string        `default:"EVENTS" help:"The JetStream stream."`
+	Prefix         string        `default:"events" help:"The first part of its subjects, <prefix>.<category>.<id>.<type>."`
+	ConnectTimeout time.Duration `default:"10s" placeholder:"10s" help:"How long connecting to a server may take."`
+	LogLevel       string        `default:"auto" enum:"auto,debug,info,warn,error" help:"One of ${enum}. auto is info for relay and subscribe, warn for the others."`
+	LogFormat      string        `default:"text" enum:"text,json" help:"One of ${enum}. Logs go to standard error."`
+}
+
+// cli is the whole command line.
+type cli struct {
+	globals
+
+	Demo      demoVerb      `cmd:"" help:"Show the whole way: draft invoices, relay their events, handle them, verify."`
+	Migrate   migrateVerb   `cmd:"" help:"Create or update Contrail's tables in a database."`
+	Relay     relayVerb     `cmd:"" help:"Relay events from the database to the stream until a signal comes."`
+	Subscribe subscribeVerb `cmd:"" help:"Run the worked example's subscription and projection until a signal comes."`
+	Status    statusVerb    `cmd:"" help:"Tell how far the stream is behind the database, and who leads."`
+	Verify    verifyVerb    `cmd:"" help:"Compare the stream with the database, event by event."`
+	Version   versionVerb   `cmd:"" help:"Print the version."`
+}
+
+// app is what every verb works with.
+type app struct {
+	globals
+
+	verb           string
+	stdout, stderr io.Writer
+	log            *slog.Logger
+}
+
+func newApp(flags globals, verb string, stdout, stderr io.Writer) *app {
+	return &app{globals: flags, verb: verb, stdout: stdout, stderr: stderr, log: newLogger(flags, verb, stderr)}
+}
+
+// newLogger logs at info for those verbs that run until a signal comes and have nothing else to say.
+func newLogger(flags globals, verb string, to io.Writer) *slog.Logger {
+	options := &slog.HandlerOptions{Level: slog.LevelWarn}
+	if verb == "relay" || verb == "subscribe" {
+		options.Level = slog.LevelInfo
+	}
+	var level slog.Level
+	if flags.LogLevel != "auto" && level.UnmarshalText([]byte(flags.LogLevel)) == nil {
+		options.Level = level
+	}
+	if flags.LogFormat == "json" {
+		return slog.New(slog.NewJSONHandler(to, options))
+	}
+	return slog.New(slog.NewTextHandler(to, options))
+}

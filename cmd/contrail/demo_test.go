@@ -1,0 +1,167 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/contrail-events/contrail/internal/natstest"
+	"github.com/contrail-events/contrail/internal/pgtest"
+)
+
+// command runs this program as "contrail", with no servers in its environment but those of env.
+func command(t *testing.T, env []string, args ...string) *exec.Cmd {
+	t.Helper()
+	command := exec.CommandContext(t.Context(), "contrail", args...)
+	command.Env = append(os.Environ(), "DATABASE_URL=", "NATS_URL=", "NO_COLOR=1")
+	command.Env = append(command.Env, env...)
+	command.Cancel = func() error { return command.Process.Signal(syscall.SIGTERM) }
+	command.WaitDelay = 20 * time.Second
+	return command
+}
+
+func runDemo(t *testing.T, args ...string) demoReport {
+	t.Helper()
+	var stdout, stderr bytes.Buffer
+	demo := command(t, nil, append([]string{"demo", "--json"}, args...)...)
+	demo.Stdout, demo.Stderr = &stdout, &stderr
+	require.NoError(t, demo.Run(), stderr.String())
+	require.Empty(t, stderr.String())
+	var report demoReport
+	require.NoError(t, json.Unmarshal(stdout.Bytes(), &report))
+	return report
+}
+
+// A real shop's invoices, within the time that the demo promises.
+func TestDemoWithARealShop(t *testing.T) {
+	t.Parallel()
+	input := filepath.Join("..", "..", "..", "shared", "data", "chinook-invoices.jsonl")
+	if _, err := os.Stat(input); err != nil {
+		t.Skip("the data are not part of the project: ", err)
+	}
+	began := time.Now()
+	report := runDemo(t, "--input", input, "--strict")
+	require.Less(t, time.Since(began), 15*time.Second)
+	require.EqualValues(t, 412, report.Invoices)
+	require.Equal(t, 2240, report.LineItems)
+	require.Equal(t, 59, report.Contacts)
+	require.Equal(t, map[string]string{"USD": "2328.60"}, report.DraftedTotal)
+	require.True(t, report.OK)
+	require.True(t, report.Verify.OK)
+	require.Empty(t, report.ReadModel.Differences)
+	require.EqualValues(t, 1089, report.Events, "1 organisation, 59 contacts, 412 drafts, 42 updates, 287 issued, 205 paid, 82 voided, 1 deleted")
+	require.EqualValues(t, 1089, report.Verify.Events)
+	require.EqualValues(t, 1030, report.Handled, "all but the contacts'")
+	require.Zero(t, report.DeadLettered)
+	require.Len(t, report.Summary, 1)
+	require.Equal(t, "chinook-invoices", report.Summary[0].Organisation)
+	var live int64
+	for _, line := range report.Summary[0].Lines {
+		live += line.Invoices
+	}
+	require.EqualValues(t, 411, live, "one is deleted")
+}
+
+// keep starts a demo that stays, and returns the variables that it says to export, and what ends it.
+func keep(t *testing.T, dir string) (env []string, end func()) {
+	t.Helper()
+	demo := command(t, nil, "demo", "--keep", "--data-dir", dir)
+	var stderr bytes.Buffer
+	demo.Stderr = &stderr
+	stdout, err := demo.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, demo.Start())
+	return readExports(t, stdout), func() {
+		require.NoError(t, demo.Process.Signal(syscall.SIGTERM))
+		_, _ = io.Copy(io.Discard, stdout)
+		require.NoError(t, demo.Wait(), stderr.String())
+		require.Empty(t, stderr.String())
+	}
+}
+
+// --keep leaves all running and says how to connect; a later run with the same folder goes on where it ended.
+func TestDemoKeeps(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(pgtest.Dir(t), "demo")
+	env, end := keep(t, dir)
+	require.Len(t, env, 2)
+	text, err := command(t, env, "verify").CombinedOutput()
+	require.NoError(t, err, string(text))
+	require.Contains(t, string(text), "all 54 events")
+	text, err = command(t, env, "status").CombinedOutput()
+	require.NoError(t, err, string(text))
+	require.NotContains(t, string(text), "none; start one", "the demo's relay leads")
+	text, err = command(t, nil, "demo", "--data-dir", dir).CombinedOutput()
+	require.Error(t, err)
+	require.Contains(t, string(text), "folder in use by a running server")
+	end()
+
+	again := runDemo(t, "--data-dir", dir)
+	require.EqualValues(t, 54, again.Events)
+	require.EqualValues(t, 108, again.Verify.Events)
+	require.EqualValues(t, 48, again.Handled, "what was handled before is not handled again")
+}
+
+// Somebody has written into the demo's stream: the next run says so instead of going on.
+func TestDemoWithAnotherWriter(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(pgtest.Dir(t), "demo")
+	env, end := keep(t, dir)
+	conn := natstest.Connect(t, strings.TrimPrefix(env[1], "NATS_URL="))
+	_, err := conn.Request("events.order.1.OrderPlaced", []byte(`{"order":1}`), 10*time.Second)
+	require.NoError(t, err)
+	conn.Close()
+	end()
+	text, err := command(t, nil, "demo", "--data-dir", dir, "--json").CombinedOutput()
+	require.Error(t, err)
+	require.Regexp(t, `^contrail demo: stream EVENTS has another writer.*\n$`, string(text))
+}
+
+// readExports reads up to the end of what the demo prints, and returns the variables that it says to export.
+func readExports(t *testing.T, from io.Reader) []string {
+	t.Helper()
+	var env []string
+	lines := bufio.NewScanner(from)
+	for lines.Scan() {
+		if export, ok := strings.CutPrefix(strings.TrimSpace(lines.Text()), "export "); ok {
+			env = append(env, strings.ReplaceAll(export, "'", ""))
+		}
+		if strings.TrimSpace(lines.Text()) == "contrail status" {
+			return env
+		}
+	}
+	t.Fatal("the demo ended without exports")
+	return nil
+}
+
+// A signal in the middle ends the demo in order; a second one at once.
+func TestDemoIsInterrupted(t *testing.T) {
+	t.Parallel()
+	demo := command(t, nil, "demo", "--log-level", "info")
+	stderr, err := demo.StderrPipe()
+	require.NoError(t, err)
+	require.NoError(t, demo.Start())
+	lines := bufio.NewScanner(stderr)
+	for lines.Scan() && !strings.Contains(lines.Text(), "postgres started") {
+		continue
+	}
+	require.NoError(t, demo.Process.Signal(syscall.SIGINT))
+	last := ""
+	for lines.Scan() {
+		last = lines.Text()
+	}
+	err = demo.Wait()
+	require.Error(t, err)
+	require.Equal(t, exitNot, demo.ProcessState.ExitCode())
+	require.Equal(t, "contrail demo: interrupted before it was done", last)
+}

@@ -1,0 +1,106 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/contrail-events/contrail"
+	"github.com/contrail-events/contrail/publisher"
+)
+
+func TestSentences(t *testing.T) {
+	t.Parallel()
+	for want, err := range map[string]error{
+		"one; two":                               errors.Join(errors.New("one"), errors.New("two")),
+		"interrupted before it was done":         fmt.Errorf("read: %w", context.Canceled),
+		"dial postgres://…@db:5432/app: refused": errors.New("dial postgres://app:hunter2@db:5432/app: refused"),
+		"dial nats://…@a:4222,nats://…@b:4222":   errors.New("dial nats://token@a:4222,nats://u:p@b:4222"),
+		"cannot parse `host=db password=…`":      errors.New("cannot parse `host=db password=hunter2`"),
+		"cannot parse password=… port=x":         errors.New("cannot parse password='hunter 2' port=x"),
+	} {
+		require.Equal(t, want, sentence(err))
+	}
+}
+
+func TestExitCodes(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		err  error
+		code int
+		text string
+	}{
+		{nil, 0, ""},
+		{errNotSo, 1, ""},
+		{errors.New("relay: it rains"), 1, "contrail relay: it rains\n"},
+		{fmt.Errorf("so: %w", usagef("--wait is %d", -1)), 2, "contrail relay: so: --wait is -1\n"},
+	} {
+		var stderr bytes.Buffer
+		require.Equal(t, test.code, complain(&stderr, "relay", test.err))
+		require.Equal(t, test.text, stderr.String())
+	}
+}
+
+func TestVerdicts(t *testing.T) {
+	t.Parallel()
+	require.Equal(t, "OK: the stream holds all 1,234,567 events, each once and in order.", verdict(publisher.Report{Events: 1234567, OK: true}))
+	require.Equal(t, "NOT OK: of 1 event, the stream holds 0; 1 missing from the stream, 2 there more than once, 3 out of order, 4 not of this database.",
+		verdict(publisher.Report{Events: 1, MissingTotal: 1, DuplicatesTotal: 2, OutOfOrder: 3, Foreign: 4}))
+	var stdout bytes.Buffer
+	a := newApp(globals{LogLevel: "auto"}, "verify", &stdout, nil)
+	a.printPositions("missing", []contrail.Position{7, 9}, 2)
+	require.Equal(t, "  missing: positions 7, 9\n", stdout.String())
+}
+
+func TestStatusOfABrokerThatLost(t *testing.T) {
+	t.Parallel()
+	rows := statusRows(publisher.Status{Lost: 2, LagEvents: 1, OldestUnpublishedSeconds: 90.4, Appender: &publisher.Appender{
+		PID: 7, ApplicationName: "billing", Seconds: 3.25, Query: "INSERT\nINTO x",
+	}})
+	require.Contains(t, rows, []string{"lag", "1 event, the oldest appended 1m30s ago"})
+	require.Contains(t, rows, []string{"lost", "2 events that the broker had acknowledged, and that were sent again"})
+	require.Contains(t, rows, []string{"oldest appender", "pid 7 (billing), open for 3.3s, last statement: INSERT INTO x"})
+}
+
+func TestLogLevels(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		verb, level string
+		least       slog.Level
+	}{
+		{"relay", "auto", slog.LevelInfo},
+		{"subscribe", "auto", slog.LevelInfo},
+		{"demo", "auto", slog.LevelWarn},
+		{"relay", "error", slog.LevelError},
+		{"demo", "debug", slog.LevelDebug},
+	} {
+		logger := newLogger(globals{LogLevel: test.level, LogFormat: "json"}, test.verb, &bytes.Buffer{})
+		require.True(t, logger.Enabled(t.Context(), test.least))
+		require.False(t, logger.Enabled(t.Context(), test.least-1))
+	}
+}
+
+func TestScratchDatabaseInEitherForm(t *testing.T) {
+	t.Parallel()
+	require.Equal(t, "postgres://u:p@h:1/x?sslmode=disable", inDatabase("postgres://u:p@h:1/app?dbname=other&sslmode=disable", "x"))
+	require.Equal(t, "postgresql://h/x", inDatabase("postgresql://h", "x"))
+	require.Equal(t, "host=h dbname=app dbname=x", inDatabase("host=h dbname=app", "x"))
+	require.Equal(t, `'it'\''s'`, quote("it's"))
+}
+
+func TestBuilds(t *testing.T) {
+	t.Parallel()
+	info := &debug.BuildInfo{Main: debug.Module{Version: "v1.2.3"}, Settings: []debug.BuildSetting{{Key: "vcs.revision", Value: "abc"}}}
+	require.Equal(t, "v1.2.3", describeBuild("dev", info).Version)
+	require.Equal(t, "abc", describeBuild("dev", info).Commit)
+	require.Equal(t, "v9", describeBuild("v9", info).Version, "what -ldflags says counts")
+	info.Main.Version = "(devel)"
+	require.Equal(t, "dev", describeBuild("dev", info).Version)
+	require.Equal(t, "dev", describeBuild("dev", nil).Version)
+}

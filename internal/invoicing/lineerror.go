@@ -1,0 +1,68 @@
+package invoicing
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/contrail-events/contrail/domain/rule"
+)
+
+// ErrNoInvoice says that there is no invoice in an input.
+var ErrNoInvoice = errors.New("there is no invoice in the input: give one a line, as a JSON object")
+
+// LineError is what is wrong with one line of an input.
+type LineError struct {
+	Line   int    `json:"line"`   // counted from 1
+	Field  string `json:"field"`  // such as line_items[2].quantity; "": the line as a whole
+	Reason string `json:"reason"` // completes the sentence "line 3: line_items[2].quantity …"
+}
+
+// Error is one line.
+func (f *LineError) Error() string {
+	if f.Field == "" {
+		return fmt.Sprintf("line %d: %s", f.Line, f.Reason)
+	}
+	return fmt.Sprintf("line %d: %s %s", f.Line, f.Field, f.Reason)
+}
+
+// LineErrors are the bad lines of an input, in its order.
+type LineErrors []*LineError
+
+// Error names the first one, and tells how many there are.
+func (f LineErrors) Error() string {
+	switch len(f) {
+	case 0:
+		return "no line is bad"
+	case 1:
+		return f[0].Error()
+	}
+	return fmt.Sprintf("%s (and %d more bad lines)", f[0], len(f)-1)
+}
+
+// fieldFault is a fault whose line the caller knows.
+func fieldFault(field, format string, args ...any) *LineError {
+	return &LineError{Field: field, Reason: fmt.Sprintf(format, args...)}
+}
+
+// ruleFault is what the domain says about what stands at prefix. Of several faults it names the first field and tells all of them.
+func ruleFault(prefix string, err error) *LineError {
+	if err == nil {
+		return nil
+	}
+	faults, many := errors.AsType[rule.FieldErrors](err)
+	if !many || len(faults) == 0 {
+		return &LineError{Field: prefix, Reason: err.Error()}
+	}
+	fault := &LineError{Field: join(prefix, faults[0].Field), Reason: faults[0].Err.Error()}
+	for _, other := range faults[1:] {
+		fault.Reason += fmt.Sprintf("; %s %s", join(prefix, other.Field), other.Err)
+	}
+	return fault
+}
+
+func join(prefix, field string) string {
+	if prefix == "" {
+		return field
+	}
+	return prefix + "." + field
+}

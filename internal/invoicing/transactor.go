@@ -1,0 +1,84 @@
+package invoicing
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/contrail-events/contrail"
+	"github.com/contrail-events/contrail/domain"
+	"github.com/contrail-events/contrail/eventstore"
+)
+
+// Transactor runs the domain's transactions on a pool. It holds no state and serves any number of goroutines.
+type Transactor struct {
+	pool  *pgxpool.Pool
+	store *eventstore.Store
+}
+
+// NewTransactor returns a transactor on a pool, which stays the caller's to close.
+func NewTransactor(pool *pgxpool.Pool) (*Transactor, error) {
+	store, err := eventstore.New(eventstore.Config{})
+	if err != nil {
+		return nil, err
+	}
+	return &Transactor{pool: pool, store: store}, nil
+}
+
+// InTx runs fn in one transaction. What PostgreSQL refuses because of another transaction, also as late as at the commit, wraps
+// [contrail.ErrConflict].
+func (t *Transactor) InTx(ctx context.Context, fn func(ctx context.Context, store domain.Store) error) error {
+	err := pgx.BeginFunc(ctx, t.pool, func(tx pgx.Tx) error { return fn(ctx, session{tx: tx, store: t.store}) })
+	return translate(err)
+}
+
+// session is the event store within one transaction.
+type session struct {
+	tx    pgx.Tx
+	store *eventstore.Store
+}
+
+// Load collects the stream before it yields: while rows come in the connection is busy, and what is done with one event may ask for another
+// stream in the same transaction.
+func (s session) Load(ctx context.Context, stream contrail.StreamID) iter.Seq2[contrail.Recorded, error] {
+	return func(yield func(contrail.Recorded, error) bool) {
+		var events []contrail.Recorded
+		for event, err := range s.store.Load(ctx, s.tx, stream, 1) {
+			if err != nil {
+				yield(contrail.Recorded{}, err)
+				return
+			}
+			events = append(events, event)
+		}
+		for _, event := range events {
+			if !yield(event, nil) {
+				return
+			}
+		}
+	}
+}
+
+// Append expects the stream to be at version, where 0 is no stream at all.
+func (s session) Append(
+	ctx context.Context, stream contrail.StreamID, version int64, events ...contrail.Event,
+) ([]contrail.Recorded, error) {
+	expected := eventstore.NoStream
+	if version > 0 {
+		expected = eventstore.Exactly(version)
+	}
+	return s.store.Append(ctx, s.tx, stream, expected, events...)
+}
+
+// translate marks a serialization failure and a deadlock as the conflicts that they are: the same transaction may pass when it runs again.
+func translate(err error) error {
+	refusal, refused := errors.AsType[*pgconn.PgError](err)
+	if refused && (refusal.Code == "40001" || refusal.Code == "40P01") && !errors.Is(err, contrail.ErrConflict) {
+		return fmt.Errorf("%w with a concurrent transaction: %w", contrail.ErrConflict, err)
+	}
+	return err
+}
