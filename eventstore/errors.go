@@ -8,14 +8,15 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/contrail-events/contrail"
+	"github.com/contrail-events/contrail/internal/schema"
 )
 
 // What [Check] and [Migrate] find wrong with a database.
 var (
 	ErrTooOld          = errors.New("PostgreSQL is too old")
 	ErrStandby         = errors.New("the server is a standby")
-	ErrNotMigrated     = errors.New("the database is not migrated")
-	ErrMigratedByNewer = errors.New("the database was migrated by a newer version")
+	ErrNotMigrated     = schema.ErrNotMigrated
+	ErrMigratedByNewer = schema.ErrMigratedByNewer
 )
 
 // ErrTransactionAborted says that the caller's transaction had failed before, or had ended, when it was handed over.
@@ -71,7 +72,7 @@ func translate(stream contrail.StreamID, expected ExpectedVersion, err error) er
 		return &contrail.InvalidError{What: "data of stream", Value: stream.String(), Reason: "can't be held as jsonb: " + pgErr.Detail}
 	case pgErr.Code == "25P02":
 		return fmt.Errorf("%w: %w", ErrTransactionAborted, err)
-	case isUndefined(err) || pgErr.Code == "42883":
+	case schema.IsUndefined(err) || pgErr.Code == "42883":
 		return fmt.Errorf("%w: run `contrail migrate` (%w)", ErrNotMigrated, err)
 	}
 	return err

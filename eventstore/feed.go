@@ -7,6 +7,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/contrail-events/contrail"
+	"github.com/contrail-events/contrail/internal/schema"
 )
 
 // feedSQL walks the primary key. It is a statement of its own, with a snapshot younger than the horizon in $2: one statement that
@@ -131,7 +132,7 @@ func Horizon(ctx context.Context, db Querier) (contrail.Position, error) {
 }
 
 func translateRead(err error) error {
-	if isUndefined(err) {
+	if schema.IsUndefined(err) {
 		return fmt.Errorf("%w: run `contrail migrate` (%w)", ErrNotMigrated, err)
 	}
 	return err
