@@ -34,8 +34,9 @@ func TestInboxSurvivesKillBetweenCommitAndAck(t *testing.T) {
 	events, times := effects(t, pool)
 	require.Equal(t, count, events)
 	require.Equal(t, count, times, "an event took effect twice")
-	require.Equal(t, int64(before), sub.Stats().Duplicates)
-	require.Equal(t, int64(count-before), sub.Stats().Handled)
+	stats := sub.Stats()
+	require.GreaterOrEqual(t, stats.Duplicates, int64(before), "a commit of the killed process may have arrived after the count")
+	require.EqualValues(t, count, stats.Duplicates+stats.Handled)
 }
 
 // The same event twice in the stream: the window for deduplication was too short.
