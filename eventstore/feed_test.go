@@ -170,6 +170,7 @@ func TestSleeperEndsWithTheSafetyReadAndWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	require.ErrorIs(t, eventstore.NewSleeper(conn, time.Minute).Sleep(ctx, nothing), context.DeadlineExceeded)
+	require.ErrorIs(t, eventstore.NewSleeper(conn, time.Minute).Sleep(ctx, nothing), context.DeadlineExceeded, "over before it began")
 	_, err := newFeed(t, conn, eventstore.FeedConfig{}).Next(t.Context())
 	require.NoError(t, err, "the connection goes on")
 }

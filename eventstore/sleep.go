@@ -43,14 +43,11 @@ func NewSleeper(conn *pgx.Conn, safetyRead time.Duration) *Sleeper {
 
 // Sleep returns when there may be something to read: at once when read finds something, after a short pause while appenders are in
 // flight, otherwise when an append commits or the safety read is due. It calls read once, after falling asleep or resting, to see
-// what came until then. The end of ctx is an error; the connection stays usable.
+// what came until then. The end of ctx is an error; a query that has begun is finished all the same, so that the connection stays usable.
 func (s *Sleeper) Sleep(ctx context.Context, read func(context.Context) (found bool, err error)) error {
-	if err := s.listen(ctx); err != nil {
+	asleep, err := s.lieDown(ctx)
+	if err != nil {
 		return err
-	}
-	var asleep bool
-	if err := s.conn.QueryRow(ctx, sleepSQL).Scan(&asleep); err != nil {
-		return fmt.Errorf("fall asleep: %w", err)
 	}
 	if !asleep {
 		return s.rest(ctx, read)
@@ -63,15 +60,25 @@ func (s *Sleeper) Sleep(ctx context.Context, read func(context.Context) (found b
 	return errors.Join(err, s.wake(ctx))
 }
 
-func (s *Sleeper) listen(ctx context.Context) error {
-	if s.listening {
-		return nil
+// lieDown listens, and tries the key.
+func (s *Sleeper) lieDown(ctx context.Context) (asleep bool, err error) {
+	ctx, cancel := unbroken(ctx)
+	defer cancel()
+	if !s.listening {
+		if _, err := s.conn.Exec(ctx, `LISTEN contrail`); err != nil {
+			return false, fmt.Errorf("listen: %w", err)
+		}
+		s.listening = true
 	}
-	if _, err := s.conn.Exec(ctx, `LISTEN contrail`); err != nil {
-		return fmt.Errorf("listen: %w", err)
+	if err := s.conn.QueryRow(ctx, sleepSQL).Scan(&asleep); err != nil {
+		return false, fmt.Errorf("fall asleep: %w", err)
 	}
-	s.listening = true
-	return nil
+	return asleep, nil
+}
+
+// unbroken is for a query that takes no time: ending it in the middle would cost the connection.
+func unbroken(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), DefaultSafetyRead)
 }
 
 // rest pauses, a little longer each time that appenders are in flight and none has brought anything.
@@ -107,7 +114,7 @@ func (s *Sleeper) wait(ctx context.Context) error {
 
 // wake gives the key back also when ctx has ended, since the connection goes on.
 func (s *Sleeper) wake(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.safetyRead)
+	ctx, cancel := unbroken(ctx)
 	defer cancel()
 	if _, err := s.conn.Exec(ctx, wakeSQL); err != nil {
 		return fmt.Errorf("wake up: %w", err)

@@ -1,6 +1,7 @@
 package publisher_test
 
 import (
+	"errors"
 	"testing"
 	"time"
 
@@ -19,8 +20,17 @@ func createStream(tb testing.TB, js jetstream.JetStream, change func(*jetstream.
 		Name: "EVENTS", Subjects: []string{"events.>"}, Storage: jetstream.FileStorage, DenyDelete: true, DenyPurge: true,
 	}
 	change(&cfg)
-	_, err := js.CreateStream(tb.Context(), cfg)
-	require.NoError(tb, err)
+	// A server that is still clearing away a stream of the same name refuses for a moment.
+	require.Eventually(tb, func() bool {
+		_, err := js.CreateStream(tb.Context(), cfg)
+		api, refused := errors.AsType[*jetstream.APIError](err)
+		const storeFailed = 10049
+		if err != nil && (!refused || api.ErrorCode != storeFailed) {
+			tb.Errorf("create stream: %v", err)
+			return true
+		}
+		return err == nil
+	}, patience, 10*time.Millisecond)
 }
 
 func TestRelayCreatesTheStream(t *testing.T) {

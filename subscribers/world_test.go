@@ -54,8 +54,11 @@ func newWorld(tb testing.TB) *world {
 
 func (w *world) createStream(tb testing.TB) {
 	tb.Helper()
-	_, err := w.js.CreateStream(tb.Context(), jetstream.StreamConfig{Name: wire.DefaultStream, Subjects: []string{"events.>"}})
-	require.NoError(tb, err)
+	// A server that is still clearing away a stream of the same name refuses for a moment.
+	require.Eventually(tb, func() bool {
+		_, err := w.js.CreateStream(tb.Context(), jetstream.StreamConfig{Name: wire.DefaultStream, Subjects: []string{"events.>"}})
+		return err == nil
+	}, patience, 10*time.Millisecond)
 }
 
 // event makes the next event of a stream.
