@@ -104,6 +104,32 @@ func TestReadModelsAreWhatTheAggregatesSay(t *testing.T) {
 	require.True(t, nobody.OK, "another tenant's are none of its business")
 }
 
+// Events that somebody inserted by hand, and that the domain would not have written, stop nobody's statement.
+func TestStatementLeavesOutWhatMakesNoSense(t *testing.T) {
+	t.Parallel()
+	pool := newPool(t)
+	js, _ := natstest.JetStream(t)
+	relay, err := publisher.NewRelay(pool, js, publisher.Config{})
+	require.NoError(t, err)
+	inBackground(t, relay.Run)
+	projection, err := invoicing.NewStatementProjection(js, pool, subscribers.ProjectionConfig{})
+	require.NoError(t, err)
+	inBackground(t, projection.Run)
+	_, err = pool.Exec(t.Context(), `INSERT INTO contrail.events (stream, version, type, data, metadata) VALUES
+		('invoice-a', 1, 'Plain', '{}', '{}'), ('invoice-b', 1, 'InvoiceDrafted', '[]', '{}'), ('invoice-c', 1, 'InvoiceDrafted', '{}', '{}'),
+		('invoice-d', 1, 'InvoicePaid', '{"invoice":{"id":"d","status":"paid"}}', '{"tenant_id":"acme"}'), ('invoice-e', 1, 'InvoiceIssued', '{}', '{}')`)
+	require.NoError(t, err)
+	enact(t, pool, 20)
+	last := recorded(t, pool)
+	require.Eventually(t, func() bool {
+		checkpoint, err := subscribers.Checkpoint(t.Context(), pool, invoicing.StatementName)
+		return err == nil && checkpoint == last[len(last)-1].Position
+	}, patience, 10*time.Millisecond)
+	var lines int
+	require.NoError(t, pool.QueryRow(t.Context(), `SELECT count(*) FROM invoicing.statement_lines`).Scan(&lines))
+	require.NotZero(t, lines)
+}
+
 // checkStatement: one line a movement, in global order, and a draft that is voided or deleted moves nothing.
 func checkStatement(t *testing.T, pool *pgxpool.Pool, events []contrail.Recorded) {
 	t.Helper()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -29,20 +30,31 @@ func NewStatementProjection(
 	if len(config.Filter) == 0 {
 		config.Filter = subjects(config.Prefix, invoice.Category)
 	}
-	return subscribers.NewProjection(js, pool, config, projectStatement)
+	return subscribers.NewProjection(js, pool, config, statement{logger: config.Logger}.project)
 }
 
-func projectStatement(ctx context.Context, tx pgx.Tx, events []contrail.Delivered[json.RawMessage]) error {
+// statement leaves out, with a warning, what the domain would not have written: anybody may insert an event by hand, and one that makes no
+// sense of an invoice must not stop the statements of all the others.
+type statement struct {
+	logger *slog.Logger // nil: silence
+}
+
+func (s statement) project(ctx context.Context, tx pgx.Tx, events []contrail.Delivered[json.RawMessage]) error {
 	for _, e := range events {
-		if err := projectInvoice(ctx, tx, e.Recorded); err != nil {
+		err := projectInvoice(ctx, tx, e.Recorded)
+		switch {
+		case err == nil:
+		case !contrail.IsPermanent(err):
 			return fmt.Errorf("%s at position %d: %w", e.Type, e.Position, err)
+		case s.logger != nil:
+			s.logger.WarnContext(ctx, "an event is left out of the statement", slog.String("type", e.Type),
+				slog.Int64("position", int64(e.Position)), slog.Any("error", err))
 		}
 	}
 	return nil
 }
 
-// projectInvoice turns one event into what it does to the statement. An event that can't be read stops the projection: what follows must not
-// overtake it.
+// projectInvoice turns one event into what it does to the statement. A permanent error means that nothing was written.
 func projectInvoice(ctx context.Context, tx pgx.Tx, e contrail.Recorded) error {
 	event, err := invoice.Decode(e)
 	if err != nil {
