@@ -2,8 +2,8 @@ package eventstore
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"time"
 
@@ -28,37 +28,69 @@ const appendSQL = `SELECT outcome, id, position, stream, version, recorded_at FR
 func (s *Store) Append(
 	ctx context.Context, tx pgx.Tx, stream contrail.StreamID, expected ExpectedVersion, events ...contrail.Event,
 ) ([]contrail.Recorded, error) {
-	recorded, err := s.append(ctx, tx, stream, expected, events)
-	if err != nil {
-		return nil, fmt.Errorf("append to %s: %w", stream, err)
+	if tx == nil {
+		return nil, nilTransaction(stream)
 	}
-	return recorded, nil
+	return s.append(stream, expected, events, func(args ...any) (outcomes, error) {
+		return tx.Query(ctx, appendSQL, args...) //nolint:rowserrcheck,wrapcheck // collect does, and append wraps it
+	})
 }
 
-func (s *Store) append(
-	ctx context.Context, tx pgx.Tx, stream contrail.StreamID, expected ExpectedVersion, events []contrail.Event,
+// AppendSQL is [Store.Append] for a transaction of database/sql, and so for sqlx, bun, GORM and others that can hand over theirs. The
+// driver may be pgx or pq.
+func (s *Store) AppendSQL(
+	ctx context.Context, tx *sql.Tx, stream contrail.StreamID, expected ExpectedVersion, events ...contrail.Event,
 ) ([]contrail.Recorded, error) {
-	switch {
-	case tx == nil:
-		return nil, fmt.Errorf("%w: it is nil", ErrTransactionAborted)
-	case !expected.valid():
+	if tx == nil {
+		return nil, nilTransaction(stream)
+	}
+	return s.append(stream, expected, events, func(args ...any) (outcomes, error) {
+		rows, err := tx.QueryContext(ctx, appendSQL, args...) //nolint:rowserrcheck // collect does
+		return sqlRows{rows}, err                             //nolint:wrapcheck // append wraps it
+	})
+}
+
+func nilTransaction(stream contrail.StreamID) error {
+	return fmt.Errorf("append to %s: %w: it is nil", stream, ErrTransactionAborted)
+}
+
+// outcomes are the rows that contrail.append returns, from either kind of transaction.
+type outcomes interface {
+	Next() bool
+	Scan(dest ...any) error
+	Err() error
+	Close()
+}
+
+// sqlRows closes as pgx.Rows do: Err tells what went wrong.
+type sqlRows struct{ *sql.Rows }
+
+func (r sqlRows) Close() { _ = r.Rows.Close() }
+
+func (s *Store) append(
+	stream contrail.StreamID, expected ExpectedVersion, events []contrail.Event, query func(args ...any) (outcomes, error),
+) (recorded []contrail.Recorded, err error) {
+	defer func() {
+		if err != nil {
+			recorded, err = nil, fmt.Errorf("append to %s: %w", stream, err)
+		}
+	}()
+	if !expected.valid() {
 		return nil, &contrail.InvalidError{What: "expected version", Value: expected.String(), Reason: "is below zero"}
-	case len(events) == 0:
-		return nil, nil
 	}
 	if err := stream.Validate(); err != nil {
 		return nil, err
+	}
+	if len(events) == 0 {
+		return nil, nil
 	}
 	prepared, batch, err := s.prepare(events)
 	if err != nil {
 		return nil, err
 	}
-	rows, err := tx.Query(ctx, appendSQL, stream.String(), int64(expected), batch)
+	rows, err := query(stream.String(), int64(expected), string(batch))
 	if err == nil {
 		prepared, err = collect(rows, stream, expected, prepared)
-	}
-	if errors.Is(err, pgx.ErrTxClosed) {
-		return nil, fmt.Errorf("%w: %w", ErrTransactionAborted, err)
 	}
 	return prepared, translate(stream, expected, err)
 }
@@ -119,7 +151,7 @@ func (s *Store) marshal(event contrail.Event) (json.RawMessage, error) {
 }
 
 // collect completes the prepared events with what the database says of each, or returns why it took none.
-func collect(rows pgx.Rows, stream contrail.StreamID, expected ExpectedVersion, events []contrail.Recorded) ([]contrail.Recorded, error) {
+func collect(rows outcomes, stream contrail.StreamID, expected ExpectedVersion, events []contrail.Recorded) ([]contrail.Recorded, error) {
 	defer rows.Close()
 	for n := 0; rows.Next(); n++ {
 		var outcome, where string
@@ -127,7 +159,7 @@ func collect(rows pgx.Rows, stream contrail.StreamID, expected ExpectedVersion, 
 		var position, version *int64
 		var at *time.Time
 		if err := rows.Scan(&outcome, &id, &position, &where, &version, &at); err != nil {
-			return nil, err //nolint:wrapcheck // Append wraps it
+			return nil, err
 		}
 		switch outcome {
 		case "conflict":
@@ -138,7 +170,7 @@ func collect(rows pgx.Rows, stream contrail.StreamID, expected ExpectedVersion, 
 		event := &events[n]
 		event.Position, event.Stream, event.Version, event.RecordedAt = contrail.Position(*position), stream, *version, at.UTC()
 	}
-	return events, rows.Err() //nolint:wrapcheck // Append wraps it
+	return events, rows.Err()
 }
 
 func duplicate(id uuid.UUID, stream string, version, position int64) error {

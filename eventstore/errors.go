@@ -1,11 +1,13 @@
 package eventstore
 
 import (
+	"database/sql"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5"
 
 	"github.com/contrail-events/contrail"
 	"github.com/contrail-events/contrail/internal/schema"
@@ -57,22 +59,29 @@ func (e *DuplicateError) Error() string {
 	return fmt.Sprintf("event id %s stands at version %d of stream %s already (position %d)", e.ID, e.Version, e.Stream, e.Position)
 }
 
-// translate turns what the driver reports for an append into this package's words, once.
+// translate turns what a driver reports for an append into this package's words, once. It knows errors by their SQLSTATE and by the
+// constraint that their text names, since that is what pgx and pq have in common.
 func translate(stream contrail.StreamID, expected ExpectedVersion, err error) error {
-	pgErr, ok := errors.AsType[*pgconn.PgError](err)
+	if errors.Is(err, pgx.ErrTxClosed) || errors.Is(err, sql.ErrTxDone) {
+		return fmt.Errorf("%w: %w", ErrTransactionAborted, err)
+	}
+	refusal, ok := errors.AsType[interface {
+		error
+		SQLState() string
+	}](err)
 	if !ok {
 		return err
 	}
-	switch {
-	case pgErr.Code == "23505" && pgErr.ConstraintName == "events_stream_version_key":
+	switch state := refusal.SQLState(); {
+	case state == "23505" && strings.Contains(refusal.Error(), "events_stream_version_key"):
 		return &ConflictError{Stream: stream, Expected: expected, Actual: -1}
-	case pgErr.Code == "23505" && pgErr.ConstraintName == "events_id_key":
+	case state == "23505" && strings.Contains(refusal.Error(), "events_id_key"):
 		return &DuplicateError{}
-	case pgErr.Code == "22P05" || pgErr.Code == "22P02": // \u0000, a lone surrogate: JSON that jsonb can't hold
-		return &contrail.InvalidError{What: "data of stream", Value: stream.String(), Reason: "can't be held as jsonb: " + pgErr.Detail}
-	case pgErr.Code == "25P02":
+	case state == "22P05" || state == "22P02": // \u0000, a lone surrogate: JSON that jsonb can't hold
+		return &contrail.InvalidError{What: "data of stream", Value: stream.String(), Reason: "can't be held as jsonb: " + refusal.Error()}
+	case state == "25P02":
 		return fmt.Errorf("%w: %w", ErrTransactionAborted, err)
-	case schema.IsUndefined(err) || pgErr.Code == "42883":
+	case state == "42P01" || state == "3F000" || state == "42883":
 		return fmt.Errorf("%w: run `contrail migrate` (%w)", ErrNotMigrated, err)
 	}
 	return err
