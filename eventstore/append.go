@@ -32,7 +32,7 @@ func (s *Store) Append(
 		return nil, nilTransaction(stream)
 	}
 	return s.append(stream, expected, events, func(args ...any) (outcomes, error) {
-		return tx.Query(ctx, appendSQL, args...) //nolint:rowserrcheck,sqlclosecheck,wrapcheck // collect does both, and append wraps it
+		return tx.Query(ctx, appendSQL, args...) //nolint:rowserrcheck,sqlclosecheck // collect does both
 	})
 }
 
