@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
 	"github.com/contrail-events/contrail"
@@ -25,7 +26,7 @@ const (
 
 	addLostSQL = `UPDATE contrail.relays SET lost = lost + $2 WHERE stream = $1`
 
-	countSQL = `SELECT count(*) FROM contrail.events WHERE position > $1 AND position <= $2`
+	knowsSQL = `SELECT EXISTS (SELECT FROM contrail.events WHERE position = $1 AND id = $2)`
 )
 
 // ledger keeps a relay's cursor in contrail.relays, on the connection that holds the leadership: a relay that lost it can't write.
@@ -61,11 +62,10 @@ func (l ledger) addLost(ctx context.Context, events uint64) error {
 	return nil
 }
 
-// count tells how many events lie above one position and at or below another.
-func (l ledger) count(ctx context.Context, above, upTo contrail.Position) (uint64, error) {
-	var n int64
-	if err := l.conn.QueryRow(ctx, countSQL, int64(above), int64(upTo)).Scan(&n); err != nil {
-		return 0, fmt.Errorf("count events: %w", err)
+// knows tells whether an event stands at a position.
+func (l ledger) knows(ctx context.Context, position contrail.Position, id uuid.UUID) (known bool, err error) {
+	if err := l.conn.QueryRow(ctx, knowsSQL, int64(position), id).Scan(&known); err != nil {
+		return false, fmt.Errorf("look up the stream's last event: %w", err)
 	}
-	return uint64(n), nil //nolint:gosec // a count
+	return known, nil
 }

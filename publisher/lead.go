@@ -98,7 +98,7 @@ func (l *lead) session(ctx context.Context, published func()) error {
 	if err := l.forward(ctx, from, to); err != nil {
 		return err
 	}
-	if from.number > 0 {
+	if from.published {
 		published()
 	}
 	if err := to.turns.stopped(); err != nil {
@@ -114,15 +114,18 @@ func (l *lead) session(ctx context.Context, published func()) error {
 func (l *lead) forward(ctx context.Context, from *source, to *sink) error {
 	quiet := map[slog.Level]slog.Level{slog.LevelInfo: slog.LevelDebug, slog.LevelError: slog.LevelDebug}
 	forward, err := forwarder.NewForwarder(from, to, watermill.NewSlogLoggerWithLevelMapping(l.config.Logger, quiet), forwarder.Config{
-		ForwarderTopic: topic, Middlewares: l.config.Middlewares, CloseTimeout: queryTimeout,
+		ForwarderTopic: topic, Middlewares: l.config.Middlewares, CloseTimeout: 2 * queryTimeout,
 	})
 	if err != nil {
 		return fmt.Errorf("make the forwarder: %w", err)
 	}
-	if err := forward.Run(ctx); err != nil {
+	err = forward.Run(ctx)
+	if from.done != nil {
+		<-from.done
+	}
+	if err != nil {
 		return fmt.Errorf("run the forwarder: %w", err)
 	}
-	<-from.done
 	return nil
 }
 

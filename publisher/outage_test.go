@@ -186,6 +186,54 @@ func TestRelaySendsABatchAgainThatAMiddlewareRefused(t *testing.T) {
 	requireExact(t, pool, js)
 }
 
+// Middlewares that call the handler twice, or not at all, cost a retry each, and nothing else: no event, no order, no way to stop.
+func TestRelayOutlastsOddMiddlewares(t *testing.T) {
+	t.Parallel()
+	pool := pgtest.New(t)
+	js, _ := natstest.JetStream(t)
+	insertEvents(t, pool, 200)
+	cfg := impatient()
+	var calls atomic.Int64
+	cfg.Middlewares = []message.HandlerMiddleware{func(next message.HandlerFunc) message.HandlerFunc {
+		return func(msg *message.Message) ([]*message.Message, error) {
+			switch calls.Add(1) {
+			case 2: // as a retry does around what fails behind the handler
+				_, _ = next(msg)
+			case 5:
+				return nil, nil
+			}
+			return next(msg)
+		}
+	}}
+	stop := start(t, newRelay(t, pool, js, cfg))
+	awaitCaughtUp(t, pool, js)
+	require.NoError(t, stop())
+	requireExact(t, pool, js)
+}
+
+// A relay that can publish nothing tries again more and more seldom.
+func TestRelayPausesLongerEachTimeThatNothingIsPublished(t *testing.T) {
+	t.Parallel()
+	pool := pgtest.New(t)
+	js, _ := natstest.JetStream(t)
+	insertEvents(t, pool, 1)
+	var calls atomic.Int64
+	cfg := publisher.Config{RetryMin: 10 * time.Millisecond, RetryMax: time.Minute}
+	cfg.Middlewares = []message.HandlerMiddleware{func(message.HandlerFunc) message.HandlerFunc {
+		return func(*message.Message) ([]*message.Message, error) {
+			calls.Add(1)
+			return nil, errors.New("never")
+		}
+	}}
+	stop := start(t, newRelay(t, pool, js, cfg))
+	require.Eventually(t, func() bool { return calls.Load() >= 3 }, patience, time.Millisecond)
+	timer := time.NewTimer(time.Second)
+	defer timer.Stop()
+	<-timer.C
+	require.NoError(t, stop())
+	require.Less(t, calls.Load(), int64(12), "10, 20, 40 … ms")
+}
+
 func TestRelayEndsWithItsConnection(t *testing.T) {
 	t.Parallel()
 	pool := pgtest.New(t)

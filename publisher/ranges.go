@@ -42,6 +42,7 @@ func (r *ranges) remove(position contrail.Position) bool {
 	one := r.runs[i]
 	parts := slices.DeleteFunc([]run{{one.from, position - 1}, {position + 1, one.to}}, func(part run) bool { return part.from > part.to })
 	r.runs = slices.Replace(r.runs, i, i+1, parts...)
+	r.open = false
 	return true
 }
 

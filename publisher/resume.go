@@ -6,7 +6,6 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
-	"github.com/contrail-events/contrail"
 	"github.com/contrail-events/contrail/internal/wire"
 )
 
@@ -16,7 +15,7 @@ type verdict int
 const (
 	goOn       verdict = iota // after the event in resumption.at
 	resend                    // likewise, and the events after it had been acknowledged once: the broker lost its tail
-	checkCount                // likewise, once the count of events between the cursor and there is what the sequences say
+	compare                   // likewise, once every message between the cursor and there is the event that belongs there
 )
 
 type resumption struct {
@@ -25,42 +24,36 @@ type resumption struct {
 }
 
 // decide is the table of the design: what the cursor recorded against what the broker has. lastSequence is the stream's, last its last
-// message, and newest the last position that the store has drawn.
-func decide(stream string, recorded cursor, lastSequence uint64, last lastMessage, newest contrail.Position) (resumption, error) {
+// message.
+func decide(stream string, recorded cursor, lastSequence uint64, last lastMessage) (resumption, error) {
 	there := cursor{last.message.Position, lastSequence}
 	switch {
-	case last.ours && there.position > newest:
-		return resumption{}, &StreamError{
-			Stream: stream, Err: ErrStreamAhead,
-			Reason: fmt.Sprintf("is ahead of the store: it ends with position %d, the store with %d", there.position, newest),
-			Hint:   "the database was restored from an older backup; restore one that holds these events",
-		}
 	case last.ours && lastSequence < recorded.sequence:
 		return resumption{resend, there}, nil
-	case last.ours && lastSequence > recorded.sequence && recorded.sequence > 0:
-		return resumption{checkCount, there}, nil
+	case last.ours && lastSequence > recorded.sequence:
+		return resumption{compare, there}, nil
 	case last.ours:
 		return resumption{goOn, there}, nil
-	case lastSequence == recorded.sequence && !last.found: // nothing yet, or all of it has aged out
-		return resumption{goOn, recorded}, nil
+	case lastSequence == recorded.sequence && !last.found, recorded == cursor{} && !last.found: // nothing is there yet
+		return resumption{goOn, cursor{recorded.position, lastSequence}}, nil
 	case lastSequence > recorded.sequence && last.found:
-		return resumption{}, foreignWriter(stream, fmt.Sprintf("message %d is not from this store", lastSequence))
+		return resumption{}, foreignWriter(stream, lastSequence)
+	case lastSequence == recorded.sequence:
+		return resumption{}, notOurs(stream, fmt.Sprintf("has a message %d that this store did not write", lastSequence))
 	}
 	return resumption{}, notOurs(stream, fmt.Sprintf("has %d, had %d", lastSequence, recorded.sequence))
 }
 
-func foreignWriter(stream, what string) error {
+func foreignWriter(stream string, sequence uint64) error {
 	return &StreamError{
-		Stream: stream, Reason: "has another writer: " + what, Err: ErrForeignWriter,
-		Hint: "give each store a stream of its own (Config.Stream and Config.Prefix)",
+		Stream: stream, Reason: fmt.Sprintf("has another writer: message %d is not the one that this store would have written", sequence),
+		Err: ErrForeignWriter, Hint: "give each store a stream of its own (Config.Stream and Config.Prefix)",
 	}
 }
 
 // resume finds out where to go on, and writes it down before anything is published. It ends with ctx, even in the middle of a query:
 // nothing is on its way yet.
 func (l *lead) resume(ctx context.Context) (cursor, error) {
-	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
-	defer cancel()
 	recorded, err := l.ledger.read(ctx)
 	if err != nil {
 		return cursor{}, err
@@ -69,11 +62,10 @@ func (l *lead) resume(ctx context.Context) (cursor, error) {
 	if err != nil {
 		return cursor{}, err
 	}
-	newest, err := l.newest(ctx)
-	if err != nil {
-		return cursor{}, err
+	found, err := decide(l.config.Stream, recorded, state.LastSeq, last)
+	if err == nil && last.ours {
+		err = l.recognise(ctx, last.message)
 	}
-	found, err := decide(l.config.Stream, recorded, state.LastSeq, last, newest)
 	if err == nil {
 		err = l.confirm(ctx, recorded, found)
 	}
@@ -103,21 +95,22 @@ func (l *lead) confirm(ctx context.Context, recorded cursor, found resumption) e
 		l.config.Logger.WarnContext(ctx, "the broker lost acknowledged events: sending them again",
 			slogStream(l.config.Stream), slogCount("lost", lost), slogPosition(found.at.position))
 		return l.ledger.addLost(ctx, lost)
-	case checkCount:
-		events, err := l.ledger.count(ctx, recorded.position, found.at.position)
-		if messages := found.at.sequence - recorded.sequence; err == nil && events != messages {
-			return foreignWriter(l.config.Stream, fmt.Sprintf("it holds %d messages after sequence %d where the store has %d events",
-				messages, recorded.sequence, events))
-		}
-		return err
+	case compare:
+		return l.compare(ctx, recorded, found.at)
 	}
 	return fmt.Errorf("unknown verdict %d", found.verdict)
 }
 
-func (l *lead) newest(ctx context.Context) (contrail.Position, error) {
-	var newest int64
-	if err := l.conn.QueryRow(ctx, `SELECT contrail.last_position()`).Scan(&newest); err != nil {
-		return 0, fmt.Errorf("read the last position: %w", err)
+// recognise looks the stream's last event up. Events are never deleted: one that the store does not have comes from a later time than the
+// store's own.
+func (l *lead) recognise(ctx context.Context, last wire.Message) error {
+	known, err := l.ledger.knows(ctx, last.Position, last.ID)
+	if err != nil || known {
+		return err
 	}
-	return contrail.Position(newest), nil
+	return &StreamError{
+		Stream: l.config.Stream, Err: ErrStreamAhead,
+		Reason: fmt.Sprintf("is ahead of the store: it ends with event %s at position %d, which the store does not have", last.ID, last.Position),
+		Hint:   "the database was set back, by a restore or a failover; bring back one that has this event, or relay into a new stream (Config.Stream)",
+	}
 }

@@ -26,8 +26,8 @@ func TestDecide(t *testing.T) {
 		"a new stream":                   {cursor{}, 0, none, resumption{goOn, cursor{}}, nil},
 		"the one recorded":               {cursor{520, 500}, 500, ours(520), resumption{goOn, cursor{520, 500}}, nil},
 		"the one recorded, aged out":     {cursor{520, 500}, 500, none, resumption{goOn, cursor{520, 500}}, nil},
-		"the cursor was lost":            {cursor{}, 500, ours(520), resumption{goOn, cursor{520, 500}}, nil},
-		"higher, ours":                   {cursor{520, 500}, 510, ours(530), resumption{checkCount, cursor{530, 510}}, nil},
+		"the cursor was lost":            {cursor{}, 500, ours(520), resumption{compare, cursor{520, 500}}, nil},
+		"higher, ours":                   {cursor{520, 500}, 510, ours(530), resumption{compare, cursor{530, 510}}, nil},
 		"higher, foreign":                {cursor{520, 500}, 510, foreign, resumption{}, ErrForeignWriter},
 		"never written, and foreign":     {cursor{}, 510, foreign, resumption{}, ErrForeignWriter},
 		"lower, ours: the tail was lost": {cursor{520, 500}, 490, ours(505), resumption{resend, cursor{505, 490}}, nil},
@@ -35,11 +35,11 @@ func TestDecide(t *testing.T) {
 		"lower, foreign":                 {cursor{520, 500}, 3, foreign, resumption{}, ErrForeignStream},
 		"the same number, but foreign":   {cursor{520, 500}, 500, foreign, resumption{}, ErrForeignStream},
 		"higher, and emptied":            {cursor{520, 500}, 510, none, resumption{}, ErrForeignStream},
-		"ahead of the store":             {cursor{520, 500}, 510, ours(1001), resumption{}, ErrStreamAhead},
+		"emptied, and never written":     {cursor{}, 510, none, resumption{goOn, cursor{0, 510}}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got, err := decide("EVENTS", test.recorded, test.sequence, test.last, 1000)
+			got, err := decide("EVENTS", test.recorded, test.sequence, test.last)
 			require.ErrorIs(t, err, test.err)
 			require.Equal(t, test.want, got)
 		})
@@ -71,4 +71,10 @@ func TestRangesForgetWhatIsRemoved(t *testing.T) {
 	require.True(t, set.remove(20))
 	require.True(t, set.remove(3))
 	require.Equal(t, []run{{4, 4}, {6, 8}}, set.runs)
+
+	var one ranges
+	one.add(1)
+	require.True(t, one.remove(1))
+	one.add(2)
+	require.Equal(t, []run{{2, 2}}, one.runs)
 }

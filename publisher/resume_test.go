@@ -3,6 +3,7 @@ package publisher_test
 import (
 	"context"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -119,23 +120,46 @@ func TestRelayStopsAtAnotherWriter(t *testing.T) {
 	require.Len(t, readStream(t, js), 11, "nothing was published behind it")
 }
 
-// A foreign message takes the place of one of ours in mid-batch: what follows would fit behind it. The count gives it away, also when the
-// relay died in between and the last message is ours.
+// A foreign message takes the place of one of ours in mid-batch, and those behind it fit. The relay must not go on as if nothing had
+// happened, neither at once nor when it died right then and the last message is its own.
 func TestRelayNoticesAForeignMessageBetweenItsOwn(t *testing.T) {
 	t.Parallel()
 	pool := pgtest.New(t)
-	js, server := natstest.JetStream(t)
-	insertEvents(t, pool, 40)
-	process := startProcess(t, pool, server.URL(), "after publish", 0) // 20 are published, the cursor knows of none
-	awaitKilled(t, process)
-	published := len(readStream(t, js))
-	require.GreaterOrEqual(t, published, 20)
-	_, err := pool.Exec(t.Context(), `INSERT INTO contrail.relays (stream, position, sequence) VALUES ('EVENTS', 5, 4)
-		ON CONFLICT (stream) DO UPDATE SET position = 5, sequence = 4`) // as if message 5 were foreign: one message too many
-	require.NoError(t, err)
-	err = runFails(t, pool, js)
+	js, _ := natstest.JetStream(t)
+	insertEvents(t, pool, 30)
+	relayAll(t, pool, js)
+	insertEvents(t, pool, 30)
+	relay := newRelay(t, pool, js, publisher.Config{})
+	var once sync.Once
+	relay.OnPoint(func(point string) {
+		if point == "in mid-batch" {
+			once.Do(func() { publishForeign(t, js) })
+		}
+	})
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	require.ErrorIs(t, relay.Run(ctx), publisher.ErrForeignWriter)
+	err := runFails(t, pool, js)
 	require.ErrorIs(t, err, publisher.ErrForeignWriter)
-	require.Len(t, readStream(t, js), published)
+	require.ErrorContains(t, err, "is not the one that this store would have written")
+
+	_, err = pool.Exec(t.Context(), `DELETE FROM contrail.relays`) // the cursor is lost, too
+	require.NoError(t, err)
+	require.ErrorIs(t, runFails(t, pool, js), publisher.ErrForeignWriter)
+}
+
+// The cursor is lost, the stream is sound: everything is compared, and the relay goes on.
+func TestRelayFindsALostCursorAgain(t *testing.T) {
+	t.Parallel()
+	pool := pgtest.New(t)
+	js, _ := natstest.JetStream(t)
+	insertEvents(t, pool, 3000)
+	relayAll(t, pool, js)
+	_, err := pool.Exec(t.Context(), `DELETE FROM contrail.relays`)
+	require.NoError(t, err)
+	insertEvents(t, pool, 10)
+	relayAll(t, pool, js)
+	requireExact(t, pool, js)
 }
 
 func TestRelayStopsAtAnotherStoresStream(t *testing.T) {
@@ -152,15 +176,22 @@ func TestRelayStopsAtAnotherStoresStream(t *testing.T) {
 	requireExact(t, one, js)
 }
 
-// A store that was restored from an older backup would draw positions again that the stream has seen.
+// A store that was set back to an older moment draws positions again that the stream has seen: the relay must stop, whether it starts before
+// that or after it, and verify must tell.
 func TestRelayStopsWhenTheStreamIsAheadOfTheStore(t *testing.T) {
 	t.Parallel()
 	now, backup := pgtest.New(t), pgtest.New(t)
 	js, _ := natstest.JetStream(t)
 	insertEvents(t, now, 10)
 	relayAll(t, now, js)
-	insertEvents(t, backup, 5)
-	err := runFails(t, backup, js)
-	require.ErrorIs(t, err, publisher.ErrStreamAhead)
-	require.ErrorContains(t, err, "position 10, the store with 5")
+	for _, since := range []int{5, 5, 10} { // behind the stream, level with it, beyond it
+		insertEvents(t, backup, since)
+		err := runFails(t, backup, js)
+		require.ErrorIs(t, err, publisher.ErrStreamAhead)
+		require.ErrorContains(t, err, "which the store does not have")
+		report, err := publisher.Verify(t.Context(), backup, js, "EVENTS")
+		require.NoError(t, err)
+		require.False(t, report.OK)
+		require.EqualValues(t, 10, report.Foreign)
+	}
 }

@@ -56,6 +56,7 @@ func (s *sink) Close() error { return nil }
 
 func (s *sink) publish(ctx context.Context, b *batch) error {
 	if err := s.turns.wait(b.number); err != nil {
+		s.turns.stop(err)
 		return err
 	}
 	after := s.sequence

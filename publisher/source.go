@@ -30,14 +30,15 @@ type source struct {
 	hook    func(point string)
 	abort   func(error) // turns away the batches that wait for their turn in the sink
 
-	out      chan *message.Message
-	wrap     *forwarder.Publisher
-	inFlight []flight // in the order of their numbers
-	number   int
-	ahead    []contrail.Recorded // read, and not yet sent
+	out       chan *message.Message
+	wrap      *forwarder.Publisher
+	inFlight  []flight // in the order of their numbers
+	number    int
+	published bool                // the broker has acknowledged something
+	ahead     []contrail.Recorded // read, and not yet sent
 
-	done chan struct{}
-	err  error // why it ended, once done is closed; nil: ctx ended, and everything in flight was settled
+	done chan struct{} // nil until subscribed
+	err  error         // why it ended, once done is closed; nil: ctx ended, and everything in flight was settled
 }
 
 // flight is a batch on its way.
@@ -49,7 +50,7 @@ type flight struct {
 func newSource(l *lead, feed *eventstore.Feed, abort func(error)) *source {
 	s := &source{
 		feed: feed, sleeper: eventstore.NewSleeper(l.conn, l.config.SafetyRead), ledger: l.ledger, config: l.config, hook: l.hook, abort: abort,
-		out: make(chan *message.Message), done: make(chan struct{}),
+		out: make(chan *message.Message),
 	}
 	s.wrap = forwarder.NewPublisher(s, forwarder.PublisherConfig{ForwarderTopic: topic})
 	return s
@@ -60,6 +61,7 @@ var errNacked = errors.New("a batch was not published")
 
 // Subscribe starts the one goroutine. It ends with ctx, after what is in flight is settled, or with the first error.
 func (s *source) Subscribe(ctx context.Context, _ string) (<-chan *message.Message, error) {
+	s.done = make(chan struct{})
 	go func() {
 		defer close(s.done)
 		defer close(s.out)
@@ -108,7 +110,7 @@ func (s *source) run(ctx context.Context) error {
 func (s *source) read(ctx context.Context) (bool, error) {
 	if len(s.ahead) == 0 {
 		s.hook("before fetch")
-		ctx, cancel := queryContext(ctx)
+		ctx, cancel := s.config.queryContext(ctx)
 		defer cancel()
 		events, err := s.feed.Next(ctx)
 		if err != nil {
@@ -151,8 +153,11 @@ func (s *source) awaitFront(ctx context.Context, found bool) {
 // settle takes the acked batches off the front and saves the cursor once for all of them.
 func (s *source) settle(ctx context.Context) error {
 	var last *batch
-	for len(s.inFlight) > 0 && isClosed(s.inFlight[0].message.Acked()) {
+	for len(s.inFlight) > 0 && isClosed(s.inFlight[0].message.Acked()) && (last == nil || last.sequence > 0) {
 		last, s.inFlight = s.inFlight[0].batch, s.inFlight[1:]
+	}
+	if last != nil && last.sequence == 0 { // a middleware acked what it never handed on
+		return errNacked
 	}
 	if last != nil {
 		if err := s.save(ctx, last); err != nil {
@@ -176,11 +181,12 @@ func isClosed(signal <-chan struct{}) bool {
 
 func (s *source) save(ctx context.Context, last *batch) error {
 	s.hook("after publish")
-	ctx, cancel := queryContext(ctx)
+	ctx, cancel := s.config.queryContext(ctx)
 	defer cancel()
 	if err := s.ledger.save(ctx, cursor{last.last(), last.sequence}); err != nil {
 		return err
 	}
+	s.published = true
 	s.hook("after cursor")
 	s.config.Logger.DebugContext(ctx, "published", slogStream(s.config.Stream), slogPosition(last.last()), slogSequence(last.sequence))
 	return nil
@@ -189,6 +195,9 @@ func (s *source) save(ctx context.Context, last *batch) error {
 // drain waits for every batch in flight; the sink's acknowledgement timeout bounds it. What waits for its turn behind a nacked batch is
 // turned away; what was sent behind it may be acked, but the cursor stays before the gap.
 func (s *source) drain(ctx context.Context) error {
+	if errors.Is(s.err, errNacked) {
+		s.abort(errNacked)
+	}
 	for _, flight := range s.inFlight {
 		select {
 		case <-flight.message.Acked():
@@ -202,6 +211,9 @@ func (s *source) drain(ctx context.Context) error {
 // queryTimeout bounds what the relay asks of the database, so that a connection to a vanished host does not hang for ever.
 const queryTimeout = 30 * time.Second
 
-func queryContext(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(context.WithoutCancel(ctx), queryTimeout)
+// queryContext lets a query that has begun finish when ctx ends, for the sake of the connection, but not for longer than AckTimeout.
+func (c Config) queryContext(ctx context.Context) (context.Context, context.CancelFunc) {
+	query, cancel := context.WithTimeout(context.WithoutCancel(ctx), queryTimeout)
+	stop := context.AfterFunc(ctx, func() { time.AfterFunc(c.AckTimeout, cancel) })
+	return query, func() { stop(); cancel() }
 }

@@ -60,6 +60,9 @@ func TestRelayRefusesAStreamThatWouldBreakAPromise(t *testing.T) {
 		"Discard":           func(cfg *jetstream.StreamConfig) { cfg.Discard = jetstream.DiscardNew },
 		"NoAck":             func(cfg *jetstream.StreamConfig) { cfg.NoAck = true },
 		"MaxMsgsPerSubject": func(cfg *jetstream.StreamConfig) { cfg.MaxMsgsPerSubject = 1 },
+		"MaxAge":            func(cfg *jetstream.StreamConfig) { cfg.MaxAge = time.Hour },
+		"MaxMsgs":           func(cfg *jetstream.StreamConfig) { cfg.MaxMsgs = 1000 },
+		"MaxBytes":          func(cfg *jetstream.StreamConfig) { cfg.MaxBytes = 1 << 30 },
 		"DenyDelete":        func(cfg *jetstream.StreamConfig) { cfg.DenyDelete = false },
 		"DenyPurge":         func(cfg *jetstream.StreamConfig) { cfg.DenyPurge = false },
 		"SubjectTransform": func(cfg *jetstream.StreamConfig) {

@@ -1,6 +1,9 @@
 package publisher
 
-import "sync"
+import (
+	"errors"
+	"sync"
+)
 
 // turnstile lets goroutines through one at a time, in the order of their numbers, until somebody stops it.
 type turnstile struct {
@@ -16,12 +19,18 @@ func newTurnstile() *turnstile {
 	return t
 }
 
-// wait returns nil when it is number's turn, or the error that stopped the turnstile.
+// errPassed says that a number comes a second time: what it went through for may have happened already.
+var errPassed = errors.New("a batch was sent before, and its outcome is unknown")
+
+// wait returns nil when it is number's turn, or the error that stopped the turnstile. Who has been through does not get through again.
 func (t *turnstile) wait(number int) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for t.turn != number && t.err == nil {
+	for t.turn < number && t.err == nil {
 		t.moved.Wait()
+	}
+	if t.err == nil && t.turn > number {
+		return errPassed
 	}
 	return t.err
 }

@@ -148,9 +148,6 @@ func (c *comparison) compare(ctx context.Context, payload []byte) error {
 		return nil
 	}
 	c.highest = position
-	if position > c.horizon { // younger than this comparison
-		return nil
-	}
 	if err := c.advance(ctx, position); err != nil {
 		return err
 	}
@@ -160,13 +157,18 @@ func (c *comparison) compare(ctx context.Context, payload []byte) error {
 	}
 	c.ahead = c.ahead[1:]
 	c.missing.close()
-	c.report.Events++
-	c.report.Published++
+	if position <= c.horizon { // what is younger than this comparison only has to be known
+		c.report.Events++
+		c.report.Published++
+	}
 	return nil
 }
 
 // late sorts a message that stands behind a later one.
 func (c *comparison) late(position contrail.Position) {
+	if position > c.horizon {
+		return
+	}
 	if c.missing.remove(position) {
 		c.report.MissingTotal--
 		c.report.Published++
@@ -182,10 +184,8 @@ func (c *comparison) late(position contrail.Position) {
 // advance counts what the store has below position as missing, and leaves the event at position, if there is one, in front.
 func (c *comparison) advance(ctx context.Context, position contrail.Position) error {
 	for {
-		for len(c.ahead) > 0 && c.ahead[0].Position < position && c.ahead[0].Position <= c.horizon {
-			c.report.Events++
-			c.report.MissingTotal++
-			c.missing.add(c.ahead[0].Position)
+		for len(c.ahead) > 0 && c.ahead[0].Position < position {
+			c.miss(c.ahead[0].Position)
 			c.ahead = c.ahead[1:]
 		}
 		if len(c.ahead) > 0 {
@@ -197,6 +197,16 @@ func (c *comparison) advance(ctx context.Context, position contrail.Position) er
 		}
 		c.ahead = events
 	}
+}
+
+// miss counts an event that was settled when the comparison began.
+func (c *comparison) miss(position contrail.Position) {
+	if position > c.horizon {
+		return
+	}
+	c.report.Events++
+	c.report.MissingTotal++
+	c.missing.add(position)
 }
 
 // finish lists the first of what is missing and gives the verdict.
