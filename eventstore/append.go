@@ -14,25 +14,29 @@ import (
 )
 
 // appendSQL locks nothing but the rows it inserts, and relies on the unique index on (stream, version).
-const appendSQL = `SELECT outcome, id, position, stream, version, recorded_at FROM contrail.append($1, $2, $3)`
+const appendSQL = `SELECT outcome, id, position, stream, version, recorded_at FROM contrail.append($1::text, $2::bigint, $3::jsonb)`
+
+// againSQL reads back what a repeated append finds in its place.
+const againSQL = `SELECT ` + columns + ` FROM contrail.events WHERE stream = $1 AND version BETWEEN $2 AND $3 ORDER BY version`
 
 // Append records events at the end of a stream, in tx, in one round trip. It never commits: when tx commits, every event of it is in
 // the store and will reach the stream; when it rolls back, none will. Any number of streams may be appended to in one transaction.
 //
-// What comes back is the events as recorded, with their positions and versions. Appending the same ids again at the same versions
-// is not an error: the events that stand there come back.
+// What comes back is the events as recorded, with their positions and versions. Appending the same ids again at the same versions,
+// with the same types and data, is not an error: the events that stand there come back.
 //
 // Errors: [*ConflictError] when the stream is not at the expected version, [*DuplicateError] when an id stands elsewhere,
 // [*contrail.InvalidError] for a stream, type, metadata or data that can't be stored, [ErrTransactionAborted], [ErrNotMigrated].
-// After a ConflictError whose Actual is known, and after an InvalidError found before the database was asked, tx is still good.
+// After a ConflictError whose Actual is known, after a DuplicateError that says where, and after an InvalidError found before the database was
+// asked, tx is still good.
 func (s *Store) Append(
 	ctx context.Context, tx pgx.Tx, stream contrail.StreamID, expected ExpectedVersion, events ...contrail.Event,
 ) ([]contrail.Recorded, error) {
 	if tx == nil {
 		return nil, nilTransaction(stream)
 	}
-	return s.append(stream, expected, events, func(args ...any) (outcomes, error) {
-		return tx.Query(ctx, appendSQL, args...) //nolint:rowserrcheck,sqlclosecheck // collect does both
+	return s.append(stream, expected, events, func(statement string, args ...any) (outcomes, error) {
+		return tx.Query(ctx, statement, args...) //nolint:rowserrcheck,sqlclosecheck // collect does both
 	})
 }
 
@@ -44,11 +48,14 @@ func (s *Store) AppendSQL(
 	if tx == nil {
 		return nil, nilTransaction(stream)
 	}
-	return s.append(stream, expected, events, func(args ...any) (outcomes, error) {
-		rows, err := tx.QueryContext(ctx, appendSQL, args...) //nolint:rowserrcheck // collect does
+	return s.append(stream, expected, events, func(statement string, args ...any) (outcomes, error) {
+		rows, err := tx.QueryContext(ctx, statement, args...) //nolint:rowserrcheck // collect does
 		return sqlRows{rows}, err                             //nolint:wrapcheck // append wraps it
 	})
 }
+
+// query asks either kind of transaction.
+type query func(statement string, args ...any) (outcomes, error)
 
 func nilTransaction(stream contrail.StreamID) error {
 	return fmt.Errorf("append to %s: %w: it is nil", stream, ErrTransactionAborted)
@@ -68,7 +75,7 @@ type sqlRows struct{ *sql.Rows }
 func (r sqlRows) Close() { _ = r.Rows.Close() }
 
 func (s *Store) append(
-	stream contrail.StreamID, expected ExpectedVersion, events []contrail.Event, query func(args ...any) (outcomes, error),
+	stream contrail.StreamID, expected ExpectedVersion, events []contrail.Event, query query,
 ) (recorded []contrail.Recorded, err error) {
 	defer func() {
 		if err != nil {
@@ -88,11 +95,33 @@ func (s *Store) append(
 	if err != nil {
 		return nil, err
 	}
-	rows, err := query(stream.String(), int64(expected), string(batch))
+	rows, err := query(appendSQL, stream.String(), int64(expected), string(batch))
+	repeated := false
 	if err == nil {
-		prepared, err = collect(rows, stream, expected, prepared)
+		repeated, err = collect(rows, stream, expected, prepared)
+	}
+	if err == nil && repeated {
+		prepared, err = readAgain(query, stream, prepared)
 	}
 	return prepared, translate(stream, expected, err)
+}
+
+// readAgain returns what stands in the store, which may have other metadata than what was given now.
+func readAgain(query query, stream contrail.StreamID, given []contrail.Recorded) ([]contrail.Recorded, error) {
+	rows, err := query(againSQL, stream.String(), given[0].Version, given[len(given)-1].Version)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	found := make([]contrail.Recorded, 0, len(given))
+	for rows.Next() {
+		event, err := scan(rows)
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, event)
+	}
+	return found, rows.Err()
 }
 
 // entry is one element of the batch that contrail.append takes.
@@ -139,7 +168,7 @@ func (s *Store) marshal(event contrail.Event) (json.RawMessage, error) {
 	if err != nil {
 		return nil, &contrail.InvalidError{What: "data of event type", Value: event.Type, Reason: "is not JSON: " + err.Error()}
 	}
-	size := len(data)
+	size := storedSize(data)
 	for key, value := range event.Metadata {
 		size += len(key) + len(value) + len(`"":"",`)
 	}
@@ -150,8 +179,9 @@ func (s *Store) marshal(event contrail.Event) (json.RawMessage, error) {
 	return data, nil
 }
 
-// collect completes the prepared events with what the database says of each, or returns why it took none.
-func collect(rows outcomes, stream contrail.StreamID, expected ExpectedVersion, events []contrail.Recorded) ([]contrail.Recorded, error) {
+// collect completes the prepared events with what the database says of each, and tells whether they stood there already, or returns why it
+// took none.
+func collect(rows outcomes, stream contrail.StreamID, expected ExpectedVersion, events []contrail.Recorded) (repeated bool, err error) {
 	defer rows.Close()
 	for n := 0; rows.Next(); n++ {
 		var outcome, where string
@@ -159,18 +189,19 @@ func collect(rows outcomes, stream contrail.StreamID, expected ExpectedVersion, 
 		var position, version *int64
 		var at *time.Time
 		if err := rows.Scan(&outcome, &id, &position, &where, &version, &at); err != nil {
-			return nil, err
+			return false, err
 		}
 		switch outcome {
 		case "conflict":
-			return nil, &ConflictError{Stream: stream, Expected: expected, Actual: *version}
+			return false, &ConflictError{Stream: stream, Expected: expected, Actual: *version}
 		case "duplicate":
-			return nil, duplicate(*id, where, *version, *position)
+			return false, duplicate(*id, where, *version, *position)
 		}
+		repeated = outcome == "repeated"
 		event := &events[n]
 		event.Position, event.Stream, event.Version, event.RecordedAt = contrail.Position(*position), stream, *version, at.UTC()
 	}
-	return events, rows.Err()
+	return repeated, rows.Err()
 }
 
 func duplicate(id uuid.UUID, stream string, version, position int64) error {

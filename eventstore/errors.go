@@ -4,6 +4,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/google/uuid"
@@ -19,6 +20,7 @@ var (
 	ErrStandby         = errors.New("the server is a standby")
 	ErrNotMigrated     = schema.ErrNotMigrated
 	ErrMigratedByNewer = schema.ErrMigratedByNewer
+	ErrSequence        = errors.New("the sequence of contrail.events was altered")
 )
 
 // ErrTransactionAborted says that the caller's transaction had failed before, or had ended, when it was handed over.
@@ -28,7 +30,7 @@ var ErrTransactionAborted = errors.New("the transaction is aborted or over")
 type ConflictError struct {
 	Stream   contrail.StreamID
 	Expected ExpectedVersion
-	Actual   int64 // the version that the stream is at; -1 when a rival's plain INSERT aborted the transaction before it could be read
+	Actual   int64 // the version that the stream is at; -1 when a rival aborted the transaction before it could be read
 }
 
 // Error is one line: what was expected, and what there is.
@@ -77,7 +79,9 @@ func translate(stream contrail.StreamID, expected ExpectedVersion, err error) er
 		return &ConflictError{Stream: stream, Expected: expected, Actual: -1}
 	case state == "23505" && strings.Contains(refusal.Error(), "events_id_key"):
 		return &DuplicateError{}
-	case state == "22P05" || state == "22P02": // \u0000, a lone surrogate: JSON that jsonb can't hold
+	case state == "40001": // at REPEATABLE READ, a rival is a serialization failure
+		return &ConflictError{Stream: stream, Expected: expected, Actual: -1}
+	case slices.Contains([]string{"22P05", "22P02", "22003", "22021", "54000", "54001"}, state): // \u0000, 1e200000, not UTF-8, too deep …
 		return &contrail.InvalidError{What: "data of stream", Value: stream.String(), Reason: "can't be held as jsonb: " + refusal.Error()}
 	case state == "25P02":
 		return fmt.Errorf("%w: %w", ErrTransactionAborted, err)

@@ -28,12 +28,29 @@ func Migrate(ctx context.Context, pool *pgxpool.Pool) ([]string, error) {
 }
 
 // Check returns nil when db can serve this library: PostgreSQL 14 or later, a primary, and migrated to exactly this version.
-// Otherwise the error wraps [ErrTooOld], [ErrStandby], [ErrNotMigrated] or [ErrMigratedByNewer] and says what to do.
+// Otherwise the error wraps [ErrTooOld], [ErrStandby], [ErrNotMigrated], [ErrMigratedByNewer] or [ErrSequence] and says what to do.
 func Check(ctx context.Context, db Querier) error {
 	if err := checkServer(ctx, db); err != nil {
 		return err
 	}
-	return ownSchema().Check(ctx, db)
+	if err := ownSchema().Check(ctx, db); err != nil {
+		return err
+	}
+	return checkSequence(ctx, db)
+}
+
+// checkSequence refuses a sequence whose sessions draw positions ahead (CACHE), or backwards: the horizon could not tell what is settled.
+func checkSequence(ctx context.Context, db Querier) error {
+	var sound bool
+	err := db.QueryRow(ctx, `SELECT seqcache = 1 AND seqincrement = 1 AND NOT seqcycle FROM pg_sequence
+		WHERE seqrelid = 'contrail.events_position_seq'::regclass`).Scan(&sound)
+	if err == nil && !sound {
+		err = fmt.Errorf("%w, and events would be lost: ALTER SEQUENCE contrail.events_position_seq CACHE 1 INCREMENT 1 NO CYCLE", ErrSequence)
+	}
+	if err != nil {
+		return fmt.Errorf("check the event store: %w", err)
+	}
+	return nil
 }
 
 func checkServer(ctx context.Context, db Querier) error {

@@ -2,9 +2,11 @@ package eventstore_test
 
 import (
 	"context"
+	"strings"
 	"sync"
 	"testing"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
@@ -84,6 +86,43 @@ func TestCheckRefusesOldServersAndStandbys(t *testing.T) {
 	require.ErrorContains(t, err, "PostgreSQL 13.11")
 	err = eventstore.Check(t.Context(), answers{pool, `SELECT 150000, '15.0', true`})
 	require.ErrorIs(t, err, eventstore.ErrStandby)
+}
+
+// A sequence that hands positions out ahead would make readers lose events.
+func TestCheckRefusesAnAlteredSequence(t *testing.T) {
+	t.Parallel()
+	pool := pgtest.New(t)
+	for _, change := range []string{"CACHE 10", "CACHE 1 INCREMENT 2", "INCREMENT 1 CYCLE"} {
+		_, err := pool.Exec(t.Context(), `ALTER SEQUENCE contrail.events_position_seq `+change)
+		require.NoError(t, err)
+		err = eventstore.Check(t.Context(), pool)
+		require.ErrorIs(t, err, eventstore.ErrSequence, change)
+		_, cure, _ := strings.Cut(err.Error(), "lost: ")
+		_, err = pool.Exec(t.Context(), cure)
+		require.NoError(t, err, cure)
+		require.NoError(t, eventstore.Check(t.Context(), pool))
+	}
+}
+
+// The owner of a schema that is there already need not be allowed to create one.
+func TestMigrateIntoASchemaThatIsThere(t *testing.T) {
+	t.Parallel()
+	pool := emptyPool(t)
+	role := "migrator_" + strings.ReplaceAll(uuid.NewString(), "-", "")
+	for _, statement := range []string{`CREATE ROLE ` + role, `CREATE SCHEMA contrail AUTHORIZATION ` + role} {
+		_, err := pool.Exec(t.Context(), statement)
+		require.NoError(t, err)
+	}
+	config := pool.Config()
+	config.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
+		_, err := conn.Exec(ctx, `SET ROLE `+role)
+		return err
+	}
+	theirs, err := pgxpool.NewWithConfig(t.Context(), config)
+	require.NoError(t, err)
+	defer theirs.Close()
+	_, err = eventstore.Migrate(t.Context(), theirs)
+	require.NoError(t, err)
 }
 
 func TestReadingAnUnmigratedDatabase(t *testing.T) {

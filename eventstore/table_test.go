@@ -73,10 +73,15 @@ func TestTableRefusesWhatCouldNotBePublished(t *testing.T) {
 			`('a-1', 1, 'A', '{}', '{"": "x"}')`, `('a-1', 1, 'A', '{}', '{"type": "x"}')`, `('a-1', 1, 'A', '{}', '{"a_b": "x", "ab": "y"}')`,
 			`('a-1', 1, 'A', '{}', '{"data_content_type": "x"}')`,
 		},
-		"events_version_check": {`('a-1', 0, 'A', '{}', '{}')`},
+		"events_recorded_at_valid": {`('a-1', 1, 'A', '{}', '{}', 'infinity')`, `('a-1', 1, 'A', '{}', '{}', '12000-01-01')`, `('a-1', 1, 'A', '{}', '{}', '0044-01-01 BC')`},
+		"events_version_check":     {`('a-1', 0, 'A', '{}', '{}')`},
 	} {
 		for _, value := range values {
-			_, err := pool.Exec(t.Context(), `INSERT INTO contrail.events (stream, version, type, data, metadata) VALUES `+value)
+			columns := `stream, version, type, data, metadata`
+			if constraint == "events_recorded_at_valid" {
+				columns += `, recorded_at`
+			}
+			_, err := pool.Exec(t.Context(), `INSERT INTO contrail.events (`+columns+`) VALUES `+value)
 			var pgErr *pgconn.PgError
 			require.ErrorAs(t, err, &pgErr, value)
 			require.Equal(t, constraint, pgErr.ConstraintName, value)

@@ -47,7 +47,7 @@ func nextEvent(rows pgx.Rows) (position contrail.Position, id uuid.UUID, err err
 	}
 	var at int64
 	err = rows.Scan(&at, &id)
-	return contrail.Position(at), id, err //nolint:wrapcheck // likewise
+	return contrail.Position(at), id, err
 }
 
 // eachMessage calls see with every message from one sequence to another. skipped tells that the stream begins behind the first one.

@@ -37,6 +37,8 @@ type ledger struct {
 }
 
 func (l ledger) read(ctx context.Context) (cursor, error) {
+	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
+	defer cancel()
 	var position, sequence int64
 	err := l.conn.QueryRow(ctx, readCursorSQL, l.stream).Scan(&position, &sequence)
 	if err == pgx.ErrNoRows { //nolint:errorlint // Scan returns it bare
@@ -49,6 +51,8 @@ func (l ledger) read(ctx context.Context) (cursor, error) {
 }
 
 func (l ledger) save(ctx context.Context, at cursor) error {
+	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
+	defer cancel()
 	if _, err := l.conn.Exec(ctx, saveCursorSQL, l.stream, int64(at.position), int64(at.sequence), l.identity); err != nil { //nolint:gosec // 2⁶³ messages
 		return fmt.Errorf("save the relay's cursor: %w", err)
 	}
@@ -56,6 +60,8 @@ func (l ledger) save(ctx context.Context, at cursor) error {
 }
 
 func (l ledger) addLost(ctx context.Context, events uint64) error {
+	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
+	defer cancel()
 	if _, err := l.conn.Exec(ctx, addLostSQL, l.stream, int64(events)); err != nil { //nolint:gosec // a count
 		return fmt.Errorf("count lost events: %w", err)
 	}
@@ -64,6 +70,8 @@ func (l ledger) addLost(ctx context.Context, events uint64) error {
 
 // knows tells whether an event stands at a position.
 func (l ledger) knows(ctx context.Context, position contrail.Position, id uuid.UUID) (known bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
+	defer cancel()
 	if err := l.conn.QueryRow(ctx, knowsSQL, int64(position), id).Scan(&known); err != nil {
 		return false, fmt.Errorf("look up the stream's last event: %w", err)
 	}

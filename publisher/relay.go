@@ -94,7 +94,7 @@ func isFinal(err error) bool {
 	_, stream := errors.AsType[*StreamError](err)
 	_, refused := errors.AsType[*RefusedError](err)
 	return stream || refused || errors.Is(err, ErrConnectionClosed) || errors.Is(err, eventstore.ErrTooOld) ||
-		errors.Is(err, eventstore.ErrNotMigrated) || errors.Is(err, eventstore.ErrMigratedByNewer) || errors.Is(err, eventstore.ErrStandby)
+		errors.Is(err, eventstore.ErrNotMigrated) || errors.Is(err, eventstore.ErrMigratedByNewer) || errors.Is(err, eventstore.ErrSequence) || errors.Is(err, eventstore.ErrStandby)
 }
 
 // rest waits for half of pause to the whole of it, or for the end of ctx.

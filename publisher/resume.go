@@ -13,9 +13,9 @@ import (
 type verdict int
 
 const (
-	goOn       verdict = iota // after the event in resumption.at
-	resend                    // likewise, and the events after it had been acknowledged once: the broker lost its tail
-	compare                   // likewise, once every message between the cursor and there is the event that belongs there
+	goOn    verdict = iota // after the event in resumption.at
+	resend                 // likewise, and the events after it had been acknowledged once: the broker lost its tail
+	compare                // likewise, once every message between the cursor and there is the event that belongs there
 )
 
 type resumption struct {

@@ -1,9 +1,7 @@
 -- The event store. contrail.events is the outbox too: nothing is ever copied, marked or deleted, and what makes a writer safe lives
--- in the table, so that a plain INSERT or COPY by any program is as safe as the library.
+-- in the table, so that a plain INSERT or COPY by any program is as safe as the library, as long as it leaves `position` to the table.
 
 -- +goose Up
-CREATE SCHEMA IF NOT EXISTS contrail;
-
 -- The store's own id, written once: it ends the `source` of every message and tells ours from foreign ones.
 CREATE TABLE contrail.store (
   id         uuid        NOT NULL DEFAULT gen_random_uuid(),
@@ -47,6 +45,7 @@ CREATE TABLE contrail.events (
     '^[A-Za-z0-9_]+-[^.*>\u0001-\u0020\u007F-\u00A0\u00AD\u061C\u1680\u180E\u2000-\u200F\u2028-\u202F\u205F-\u206F\u3000'
     '\uE000-\uF8FF\uFEFF\uFFF0-\uFFFB\uFFFD-\uFFFF\U000E0000-\U0010FFFF]+$')),
   CONSTRAINT events_type_valid CHECK (octet_length(type) <= 100 AND type COLLATE "C" ~ '^[A-Za-z][A-Za-z0-9_]*$'),
+  CONSTRAINT events_recorded_at_valid CHECK (recorded_at >= '0001-01-01 00:00:00+00' AND recorded_at < '10000-01-01 00:00:00+00'), -- RFC 3339
   CONSTRAINT events_metadata_valid CHECK (metadata = '{}'::jsonb OR contrail.is_metadata(metadata))
 );
 
@@ -136,9 +135,9 @@ END $$;
 -- Appends a batch [{"id", "type", "data", "metadata"}, …] to one stream. expected: n for "the stream is at version n" (0: there is no
 -- such stream), -1 for any version, -2 for a stream that exists. One row an event comes back, or one row that tells why not:
 --   appended   position, version and time of each event
---   repeated   the same: these very ids stood at these versions already
+--   repeated   likewise: events with these ids, types and data stood at these versions already
 --   conflict   the version that the stream is at; nothing was inserted and the transaction is still good
---   duplicate  where an event with one of the ids stands already; likewise
+--   duplicate  where an event with the first of the ids stands already; likewise. A later id that is taken is a unique violation
 -- The first event is inserted with ON CONFLICT DO NOTHING, which waits for a rival and then yields instead of aborting the
 -- transaction; whoever owns it owns the versions after it.
 -- +goose StatementBegin
@@ -175,11 +174,11 @@ BEGIN
 
   RETURN QUERY
     WITH known AS (
-      SELECT e.*, n, e.version - n AS base, count(*) OVER () AS found
+      SELECT e.*, n, e.version - n AS base, e.type = event->>'type' AND e.data = event->'data' AS same
       FROM jsonb_array_elements(batch) WITH ORDINALITY AS given (event, n)
       JOIN contrail.events e ON e.id = (event->>'id')::uuid
     ), verdict AS (
-      SELECT count(*) = size AND bool_and(k.stream = target) AND count(DISTINCT k.base) = 1
+      SELECT count(*) = size AND bool_and(k.stream = target AND k.same) AND count(DISTINCT k.base) = 1
              AND (expected < 0 OR min(k.base) = expected) AS repeated
       FROM known k
     )

@@ -42,7 +42,10 @@ const (
 )
 
 // createSchema comes before goose, whose table stands in the schema. Two that create it at once: one of them finds it there.
-const createSchema = `DO $$ BEGIN CREATE SCHEMA IF NOT EXISTS %s; EXCEPTION WHEN unique_violation THEN NULL; END $$`
+// Who owns a schema that is there already need not be allowed to create one.
+const createSchema = `DO $$ BEGIN
+	IF to_regnamespace(%s) IS NULL THEN CREATE SCHEMA %s; END IF;
+EXCEPTION WHEN unique_violation OR duplicate_schema THEN NULL; END $$`
 
 // Migrate brings the schema up to this program's version and returns the names of the migrations that it applied. Several processes may
 // call it at once: one migrates, the others wait. A schema that a newer version has migrated is refused and left alone.
@@ -50,7 +53,7 @@ func (s Schema) Migrate(ctx context.Context, pool *pgxpool.Pool) ([]string, erro
 	if _, err := s.version(ctx, pool); err != nil && !errors.Is(err, ErrNotMigrated) {
 		return nil, err
 	}
-	if _, err := pool.Exec(ctx, fmt.Sprintf(createSchema, pgx.Identifier{s.Name}.Sanitize())); err != nil {
+	if _, err := pool.Exec(ctx, fmt.Sprintf(createSchema, "'"+s.Name+"'", pgx.Identifier{s.Name}.Sanitize())); err != nil {
 		return nil, fmt.Errorf("migrate: %w", err)
 	}
 	db := stdlib.OpenDBFromPool(pool)

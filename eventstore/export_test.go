@@ -1,0 +1,4 @@
+package eventstore
+
+// StoredSize is storedSize.
+func StoredSize(data []byte) int { return storedSize(data) }
