@@ -5,12 +5,14 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/contrail-events/contrail"
 	"github.com/contrail-events/contrail/eventstore"
+	"github.com/contrail-events/contrail/internal/wire"
 )
 
 // Status says how far a stream is behind its store.
@@ -32,7 +34,7 @@ type Status struct {
 type Appender struct {
 	PID             int     `json:"pid"` // 0: a prepared transaction
 	ApplicationName string  `json:"application_name"`
-	Seconds         float64 `json:"seconds"` // since the transaction began
+	Seconds         float64 `json:"seconds"` // since the transaction began; -1 where PostgreSQL does not tell (pg_read_all_stats)
 	Query           string  `json:"query"`   // its last statement
 }
 
@@ -43,11 +45,11 @@ const lagSQL = `SELECT count(*), coalesce(extract(epoch FROM clock_timestamp() -
 	FROM contrail.events WHERE position > $1`
 
 const appenderSQL = `SELECT coalesce(l.pid, 0), coalesce(a.application_name, ''),
-		coalesce(extract(epoch FROM clock_timestamp() - a.xact_start), 0)::float8, coalesce(left(a.query, 200), '')
+		coalesce(extract(epoch FROM clock_timestamp() - a.xact_start), -1)::float8, coalesce(left(a.query, 200), '')
 	FROM pg_locks l LEFT JOIN pg_stat_activity a USING (pid)
 	WHERE l.locktype = 'advisory' AND l.classid = 1129270868 AND l.objsubid = 2
 		AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
-	ORDER BY a.xact_start NULLS FIRST LIMIT 1`
+	ORDER BY a.xact_start NULLS LAST LIMIT 1`
 
 // ReadStatus asks the store and the broker where they are. A stream that does not exist yet has published nothing.
 func ReadStatus(ctx context.Context, pool *pgxpool.Pool, js jetstream.JetStream, stream string) (Status, error) {
@@ -55,7 +57,11 @@ func ReadStatus(ctx context.Context, pool *pgxpool.Pool, js jetstream.JetStream,
 		return Status{}, err
 	}
 	status := Status{Stream: stream}
-	if err := status.readBroker(ctx, js); err != nil {
+	var store uuid.UUID
+	if err := pool.QueryRow(ctx, `SELECT id FROM contrail.store`).Scan(&store); err != nil {
+		return Status{}, fmt.Errorf("read the store's id: %w", err)
+	}
+	if err := status.readBroker(ctx, js, store); err != nil {
 		return Status{}, err
 	}
 	if err := status.readStore(ctx, pool); err != nil {
@@ -64,7 +70,8 @@ func ReadStatus(ctx context.Context, pool *pgxpool.Pool, js jetstream.JetStream,
 	return status, nil
 }
 
-func (s *Status) readBroker(ctx context.Context, js jetstream.JetStream) error {
+// readBroker leaves the published position at zero where the stream ends with somebody else's message.
+func (s *Status) readBroker(ctx context.Context, js jetstream.JetStream, store uuid.UUID) error {
 	opened, err := js.Stream(ctx, s.Stream)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
 		return nil
@@ -73,11 +80,14 @@ func (s *Status) readBroker(ctx context.Context, js jetstream.JetStream) error {
 		return fmt.Errorf("open stream %s: %w", s.Stream, translateBroker(err))
 	}
 	state := opened.CachedInfo().State
-	last, err := readLast(ctx, js, s.Stream, state, func(string) bool { return true })
+	last, err := readLast(ctx, js, s.Stream, state, func(source string) bool { return wire.IsFrom(source, store) })
 	if err != nil {
 		return err
 	}
-	s.Sequence, s.PublishedPosition = state.LastSeq, last.message.Position
+	s.Sequence = state.LastSeq
+	if last.ours {
+		s.PublishedPosition = last.message.Position
+	}
 	return nil
 }
 

@@ -79,6 +79,9 @@ func TestVerifyCountsForeignMessages(t *testing.T) {
 	require.NoError(t, err)
 	require.EqualValues(t, 1, report.Foreign)
 	require.False(t, report.OK)
+	status, err := publisher.ReadStatus(t.Context(), pool, js, "EVENTS")
+	require.NoError(t, err)
+	require.Zero(t, status.PublishedPosition, "the stream does not end with an event of this store")
 }
 
 func TestVerifyWithoutAStream(t *testing.T) {

@@ -84,6 +84,8 @@ func statusRows(s publisher.Status) [][]string {
 func seconds(s float64) string {
 	d := time.Duration(s * float64(time.Second))
 	switch {
+	case d < 0:
+		return "a time that PostgreSQL does not tell this role"
 	case d < time.Second:
 		return d.Round(time.Millisecond).String()
 	case d < time.Minute:
