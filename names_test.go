@@ -73,12 +73,12 @@ type carrier struct{}
 
 func (carrier) EventType() string { return "Carried" }
 func (carrier) EventMetadata() contrail.Metadata {
-	return contrail.Metadata{"drafted_on": "2026-11-21"}
+	return contrail.Metadata{"draftedon": "2026-11-21"}
 }
 
 func TestNewEventTakesThePayloadsMetadataAlong(t *testing.T) {
 	t.Parallel()
-	require.Equal(t, contrail.Metadata{"drafted_on": "2026-11-21"}, contrail.NewEvent(carrier{}).Metadata)
+	require.Equal(t, contrail.Metadata{"draftedon": "2026-11-21"}, contrail.NewEvent(carrier{}).Metadata)
 }
 
 func TestVerdictsSurviveWrapping(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
 	"github.com/contrail-events/contrail"
@@ -16,6 +17,7 @@ import (
 	"github.com/contrail-events/contrail/domain/contact"
 	"github.com/contrail-events/contrail/domain/invoice"
 	"github.com/contrail-events/contrail/domain/organisation"
+	"github.com/contrail-events/contrail/internal/wire"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -103,6 +105,25 @@ func TestGoldenEvents(t *testing.T) {
 		require.Equal(t, payload, decoded)
 	}
 	require.Len(t, types, 12)
+}
+
+// A subscriber reads what the store holds.
+func TestEventsSurviveTheWire(t *testing.T) {
+	t.Parallel()
+	for _, payload := range goldens(t) {
+		event := contrail.NewEvent(payload)
+		data, err := json.Marshal(payload)
+		require.NoError(t, err)
+		recorded := contrail.Recorded{
+			Position: 1, ID: uuid.New(), Stream: contrail.NewStreamID(category(payload), "1"), Version: 1, Type: event.Type,
+			Data: data, Metadata: event.Metadata, RecordedAt: time.Date(2021, 1, 2, 3, 4, 5, 0, time.UTC),
+		}
+		message, err := wire.Decode(wire.Append(nil, "/contrail/test", recorded))
+		require.NoError(t, err)
+		decoded, err := decode(message.Recorded)
+		require.NoError(t, err)
+		require.Equal(t, payload, decoded)
+	}
 }
 
 func TestDecodeRefuses(t *testing.T) {

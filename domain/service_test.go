@@ -106,11 +106,11 @@ func TestMetadata(t *testing.T) {
 	organisationID := f.organisation(t, mary)
 	created, err := f.contacts.Create(t.Context(), mary, organisationID, leonie())
 	require.NoError(t, err)
-	require.Equal(t, contrail.Metadata{"tenant_id": "t2", "user_id": "mary", "organisation_id": organisationID}, created.Events[0].Metadata)
+	require.Equal(t, contrail.Metadata{"tenant_id": "t2", "user_id": "mary", "organisationid": organisationID}, created.Events[0].Metadata)
 
 	drafted, err := f.invoices.Draft(t.Context(), mary, draft(organisationID, created.ID))
 	require.NoError(t, err)
-	require.Equal(t, contrail.Metadata{"tenant_id": "t2", "user_id": "mary", "drafted_on": "2021-01-01"}, drafted.Events[0].Metadata)
+	require.Equal(t, contrail.Metadata{"tenant_id": "t2", "user_id": "mary", "draftedon": "2021-01-01"}, drafted.Events[0].Metadata)
 	require.NoError(t, drafted.Events[0].Metadata.Validate())
 }
 

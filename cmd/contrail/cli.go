@@ -48,6 +48,7 @@ type app struct {
 
 	verb           string
 	stdout, stderr io.Writer
+	unwritten      error // why the first write of a result failed
 	log            *slog.Logger
 }
 

@@ -66,6 +66,10 @@ func (v *demoVerb) Run(ctx context.Context, a *app) error {
 		return err
 	}
 	stages := &timeline{app: a, quiet: v.JSON}
+	a.printFaults(input)
+	if len(input.Invoices) == 0 {
+		return rejection(input, "no line is left, so nothing was done")
+	}
 	a.announce(v, input)
 	w, err := openWorld(ctx, a, v, stages)
 	if err != nil {
@@ -83,7 +87,7 @@ func (v *demoVerb) Run(ctx context.Context, a *app) error {
 		err = closeErr
 	}
 	if err == nil {
-		err = report.verdict()
+		err = report.verdict(input)
 	}
 	return err
 }

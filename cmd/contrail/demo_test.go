@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -125,6 +126,53 @@ func TestDemoWithAnotherWriter(t *testing.T) {
 	text, err := command(t, nil, "demo", "--data-dir", dir, "--json").CombinedOutput()
 	require.Error(t, err)
 	require.Regexp(t, `^contrail demo: stream EVENTS has another writer.*\n$`, string(text))
+}
+
+// A demo that nobody reads any more, or whose terminal closes, leaves nothing behind.
+func TestDemoCleansUp(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		args   []string
+		last   string // the line of the output after which the end comes
+		signal os.Signal
+		code   int
+		stderr string
+	}{
+		"reader gone":          {nil, "contrail demo: ", nil, exitNot, "contrail demo: write the result: write /dev/stdout: broken pipe\n"},
+		"reader of kept gone":  {[]string{"--keep"}, "contrail demo: ", nil, exitNot, "contrail demo: write the result: write /dev/stdout: broken pipe\n"},
+		"hang-up in the midst": {nil, "  migrated", syscall.SIGHUP, exitNot, "contrail demo: interrupted before it was done\n"},
+		"hang-up of a kept":    {[]string{"--keep"}, "  contrail status", syscall.SIGHUP, exitOK, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if signal.Ignored(syscall.SIGHUP) && test.signal != nil {
+				t.Skip("under nohup a hang-up ends nothing")
+			}
+			dir := pgtest.Dir(t)
+			demo := command(t, []string{"TMPDIR=" + dir}, append([]string{"demo"}, test.args...)...)
+			var stderr bytes.Buffer
+			demo.Stderr = &stderr
+			stdout, err := demo.StdoutPipe()
+			require.NoError(t, err)
+			require.NoError(t, demo.Start())
+			lines := bufio.NewScanner(stdout)
+			for lines.Scan() && !strings.HasPrefix(lines.Text(), test.last) {
+				continue
+			}
+			if test.signal == nil {
+				require.NoError(t, stdout.Close())
+			} else {
+				require.NoError(t, demo.Process.Signal(test.signal))
+				_, _ = io.Copy(io.Discard, stdout)
+			}
+			_ = demo.Wait()
+			require.Equal(t, test.code, demo.ProcessState.ExitCode(), stderr.String())
+			require.Regexp(t, test.stderr+"$", stderr.String())
+			left, err := os.ReadDir(dir)
+			require.NoError(t, err)
+			require.Empty(t, left)
+		})
+	}
 }
 
 // readExports reads up to the end of what the demo prints, and returns the variables that it says to export.

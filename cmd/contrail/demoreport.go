@@ -41,21 +41,32 @@ func (r *demoReport) conclude() {
 }
 
 // verdict is the error to exit with.
-func (r *demoReport) verdict() error {
+func (r *demoReport) verdict(input invoicing.Input) error {
 	switch {
 	case r.OK:
 		return nil
 	case !r.Verify.OK, !r.ReadModel.OK, r.DeadLettered > 0:
 		return errNotSo // the report has told
 	}
-	return fmt.Errorf("%w; the other lines were processed: correct the input", r.Rejected)
+	return rejection(input, "the others were processed")
+}
+
+// rejection counts the bad lines, which printFaults has told of.
+func rejection(input invoicing.Input, others string) error {
+	bad := len(input.Rejected)
+	return fmt.Errorf("%s of %s %s rejected; %s: correct the input",
+		thousands(bad), plural(bad+len(input.Invoices), "line"), agree(bad, "was", "were"), others)
+}
+
+// printFaults tells of each bad line.
+func (a *app) printFaults(input invoicing.Input) {
+	for _, fault := range input.Rejected {
+		_, _ = fmt.Fprintf(a.stderr, "contrail demo: %s\n", fault) // there is nobody left to tell
+	}
 }
 
 // announce says what is about to happen.
 func (a *app) announce(v *demoVerb, input invoicing.Input) {
-	for _, fault := range input.Rejected {
-		_, _ = fmt.Fprintf(a.stderr, "contrail demo: %s\n", fault) // see printf
-	}
 	if !v.JSON {
 		a.printf("%s\n\n", a.paint(bold, fmt.Sprintf("contrail demo: %s from %s", plural(len(input.Invoices), "invoice"), v.inputName())))
 	}
@@ -109,7 +120,7 @@ func (a *app) printComparison(c invoicing.Comparison) {
 }
 
 // printExports says how to connect. With --json it goes to standard error: standard output carries one object.
-func (a *app) printExports(s *servers, asJSON bool) {
+func (a *app) printExports(s *servers, asJSON bool) error {
 	to := a.stdout
 	if asJSON {
 		to = a.stderr
@@ -131,7 +142,10 @@ func (a *app) printExports(s *servers, asJSON bool) {
 	if s.borrowed {
 		lines = append(lines, "The streams "+s.stream+" and "+s.deadLetters+" stay after that: delete them when you are done.")
 	}
-	_, _ = fmt.Fprintln(to, strings.Join(lines, "\n")) // see printf
+	if _, err := fmt.Fprintln(to, strings.Join(lines, "\n")); err != nil {
+		return fmt.Errorf("write how to connect: %w", err)
+	}
+	return nil
 }
 
 // quote writes a text so that a shell takes it as it is.

@@ -36,7 +36,7 @@ func (s *timeline) time(name string, do func() (int64, error)) error {
 	if !s.quiet {
 		s.app.printf("  %-14s %9s  %8.3f s\n", name, thousands(count), took.Seconds())
 	}
-	return nil
+	return s.app.unwritten // without a reader there is no point in going on
 }
 
 func round(d time.Duration) float64 { return math.Round(d.Seconds()*1000) / 1000 }
@@ -129,12 +129,16 @@ func (p *performance) await(ctx context.Context, name string, look func(context.
 				if ctx.Err() != nil {
 					return done, context.Cause(ctx) // a signal, or the failure of a part
 				}
-				return done, fmt.Errorf("after %s, %s are not %s yet; look at the log (--log-level info), or raise --timeout",
-					p.verb.Timeout, plural(todo, "event"), name)
+				return done, tooLate(p.verb.Timeout, todo, name)
 			case <-again.C:
 			}
 		}
 	})
+}
+
+func tooLate(patience time.Duration, todo int64, name string) error {
+	return fmt.Errorf("after %s, %s %s not %s yet; look at the log (--log-level info), or raise --timeout",
+		patience, plural(todo, "event"), agree(todo, "is", "are"), name)
 }
 
 func (p *performance) relayed(ctx context.Context) (done, todo int64, err error) {
@@ -157,7 +161,8 @@ func (p *performance) handled(ctx context.Context) (done, todo int64, err error)
 		return 0, 0, fmt.Errorf("look into the inbox: %w", err)
 	}
 	if dead := p.consumers.subscription.Stats().DeadLettered; dead > 0 {
-		return done, todo, fmt.Errorf("%s became dead letters; look at the stream %s", plural(dead, "event"), p.servers.deadLetters)
+		return done, todo, fmt.Errorf("%s became %s; look at the stream %s",
+			plural(dead, "event"), agree(dead, "a dead letter", "dead letters"), p.servers.deadLetters)
 	}
 	return done, todo, nil
 }

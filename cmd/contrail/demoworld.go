@@ -144,8 +144,10 @@ func (w *world) because(err error) error {
 
 // keep prints how to connect, and waits for a signal, which is no error, or for the failure of a part.
 func (w *world) keep() error {
+	if err := w.app.told(w.app.printExports(w.servers, w.verb.JSON)); err != nil {
+		return err // what nobody knows of is not kept
+	}
 	w.kept = true
-	w.app.printExports(w.servers, w.verb.JSON)
 	<-w.ctx.Done()
 	if cause := context.Cause(w.ctx); !errors.Is(cause, errInterrupted) {
 		return cause //nolint:wrapcheck // it is the part's own

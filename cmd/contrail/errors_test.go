@@ -7,11 +7,14 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/contrail-events/contrail"
+	"github.com/contrail-events/contrail/internal/invoicing"
 	"github.com/contrail-events/contrail/publisher"
 )
 
@@ -56,6 +59,31 @@ func TestVerdicts(t *testing.T) {
 	a := newApp(globals{LogLevel: "auto"}, "verify", &stdout, nil)
 	a.printPositions("missing", []contrail.Position{7, 9}, 2)
 	require.Equal(t, "  missing: positions 7, 9\n", stdout.String())
+}
+
+func TestOutputThatCanNotBeWritten(t *testing.T) {
+	t.Parallel()
+	a := newApp(globals{LogLevel: "auto"}, "verify", brokenPipe{}, nil)
+	require.ErrorIs(t, a.told(errNotSo), errNotSo)
+	a.printf("one\n")
+	a.printf("two\n")
+	require.EqualError(t, a.told(nil), "write the result: broken pipe")
+	require.EqualError(t, a.told(errNotSo), "write the result: broken pipe", "it was not told")
+	require.ErrorIs(t, a.told(errInterrupted), errInterrupted)
+}
+
+type brokenPipe struct{}
+
+func (brokenPipe) Write([]byte) (int, error) { return 0, syscall.EPIPE }
+
+func TestNumbersAgree(t *testing.T) {
+	t.Parallel()
+	require.ErrorContains(t, tooLate(time.Minute, 1, "relayed"), "after 1m0s, 1 event is not relayed yet; ")
+	require.ErrorContains(t, tooLate(time.Minute, 2, "relayed"), "after 1m0s, 2 events are not relayed yet; ")
+	input := invoicing.Input{Rejected: make(invoicing.LineErrors, 1)}
+	require.EqualError(t, rejection(input, "so"), "1 of 1 line was rejected; so: correct the input")
+	input.Invoices = make([]invoicing.Invoice, 1234)
+	require.EqualError(t, rejection(input, "so"), "1 of 1,235 lines was rejected; so: correct the input")
 }
 
 func TestStatusOfABrokerThatLost(t *testing.T) {

@@ -31,7 +31,7 @@ func run(args []string) int {
 	defer stop()
 	a := newApp(root.globals, verb, os.Stdout, os.Stderr)
 	parsed.BindTo(ctx, (*context.Context)(nil))
-	return complain(os.Stderr, verb, parsed.Run(a))
+	return complain(os.Stderr, verb, a.told(parsed.Run(a)))
 }
 
 // forgetEmpty takes a variable that is set to nothing, as compose files do for what is not configured, for one that is not set.

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
@@ -77,6 +76,3 @@ func (a *app) printMigrated(schema string, applied []string) {
 		a.printf("schema %s: %s\n", schema, name)
 	}
 }
-
-// printf writes to standard output. Where that is gone there is nobody to tell.
-func (a *app) printf(format string, args ...any) { _, _ = fmt.Fprintf(a.stdout, format, args...) }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -9,6 +10,21 @@ import (
 	"strings"
 	"unicode/utf8"
 )
+
+// printf writes to standard output. That a write has failed is told once, by told.
+func (a *app) printf(format string, args ...any) {
+	if _, err := fmt.Fprintf(a.stdout, format, args...); err != nil && a.unwritten == nil {
+		a.unwritten = fmt.Errorf("write the result: %w", err)
+	}
+}
+
+// told is how a verb ends that may have told something on standard output: what could not be written is not told.
+func (a *app) told(err error) error {
+	if a.unwritten != nil && (err == nil || errors.Is(err, errNotSo)) {
+		return a.unwritten
+	}
+	return err
+}
 
 // printJSON writes one JSON object and a line break.
 func (a *app) printJSON(value any) error {
@@ -63,6 +79,14 @@ func plural[T ~int | ~int64 | ~uint64](n T, noun string) string {
 		noun += "s"
 	}
 	return thousands(n) + " " + noun
+}
+
+// agree is the one of two words that goes with the number: 1 event is, 2 events are.
+func agree[T ~int | ~int64 | ~uint64](n T, one, many string) string {
+	if n == 1 {
+		return one
+	}
+	return many
 }
 
 // paint colours a text where standard output is a terminal and nobody objects (no-color.org).

@@ -28,8 +28,9 @@ type relayVerb struct {
 
 // Help teaches.
 func (*relayVerb) Help() string {
-	return `Publishes every committed event of the database to the stream, each once and in position order, until SIGINT or SIGTERM:
-then it finishes what is on its way, saves its cursor and exits 0. A second signal ends it at once, which loses nothing either.
+	return `Publishes every committed event of the database to the stream, each once and in position order, until SIGINT, SIGTERM or
+SIGHUP: then it finishes what is on its way, saves its cursor and exits 0. A second signal ends it at once, which loses nothing
+either.
 
 Run two or more, anywhere: one leads, the others stand by and take over. The stream is created if it is missing; one that
 somebody else writes to, or whose configuration would break a promise, is refused with the reason. A database or a broker that

@@ -3,12 +3,28 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"os"
 	"os/exec"
 	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 )
+
+// A terminal that closes hangs up more than once; only another signal aborts.
+func TestHangUpsDoNotAbort(t *testing.T) {
+	t.Parallel()
+	signals, stopped := make(chan os.Signal), make(chan struct{})
+	told := make(chan string, 4)
+	go heed(signals, stopped, func() { told <- "interrupted" }, func() { told <- "aborted" })
+	for range 3 {
+		signals <- syscall.SIGHUP
+	}
+	require.Equal(t, "interrupted", <-told)
+	require.Empty(t, told)
+	signals <- syscall.SIGTERM
+	require.Equal(t, "aborted", <-told)
+}
 
 // The first signal lets the verb finish, the second one does not.
 func TestSecondSignalAborts(t *testing.T) {

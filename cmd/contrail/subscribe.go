@@ -29,9 +29,9 @@ type subscribeVerb struct {
 
 // Help teaches.
 func (*subscribeVerb) Help() string {
-	return `Runs what the worked example consumes, until SIGINT or SIGTERM: the subscription invoice-summary, which counts and adds
-up an organisation's invoices through an inbox, and the projection statement, which writes what an organisation is owed in
-global order. Both write to the schema invoicing of the database, so run "contrail migrate --example" first. It waits for the
+	return `Runs what the worked example consumes, until SIGINT, SIGTERM or SIGHUP: the subscription invoice-summary, which counts
+and adds up an organisation's invoices through an inbox, and the projection statement, which writes what an organisation is owed
+in global order. Both write to the schema invoicing of the database, so run "contrail migrate --example" first. It waits for the
 stream, which the relay creates.
 
 Your own subscribers are Go programs with the package subscribers; this verb shows one that works, in internal/invoicing.
@@ -44,6 +44,9 @@ Examples:
 
 // Run consumes until ctx ends.
 func (v *subscribeVerb) Run(ctx context.Context, a *app) error {
+	if err := v.check(); err != nil {
+		return err
+	}
 	pool, err := a.openStore(ctx, int32(max(1, min(v.Concurrency, 1000)))+4) // four for the projection and its lock
 	if err != nil {
 		return err
@@ -66,6 +69,25 @@ func (v *subscribeVerb) Run(ctx context.Context, a *app) error {
 	a.log.InfoContext(ctx, "stopped", slog.Int64("handled", stats.Handled), slog.Int64("duplicates", stats.Duplicates),
 		slog.Int64("dead_lettered", stats.DeadLettered))
 	return err
+}
+
+// check refuses what subscribers.Config would take for left out, and names the flags.
+func (v *subscribeVerb) check() error {
+	return errors.Join(
+		atLeast("--concurrency", v.Concurrency, 1),
+		atLeast("--max-deliver", v.MaxDeliver, 1),
+		atLeast("--max-ack-pending", v.MaxAckPending, 1),
+		atLeast("--ack-wait", v.AckWait, 100*time.Millisecond),
+		atLeast("--inbox-batch", v.InboxBatch, 1),
+		atLeast("--drain-timeout", v.DrainTimeout, time.Millisecond),
+	)
+}
+
+func atLeast[T int | time.Duration](flag string, value, least T) error {
+	if value < least {
+		return usagef("%s is %v; give %v or more", flag, value, least)
+	}
+	return nil
 }
 
 func (v *subscribeVerb) subscription(a *app) subscribers.Config {

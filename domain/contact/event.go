@@ -9,8 +9,9 @@ import (
 // Category is the part of the stream's name before the id.
 const Category = "contact"
 
-// KeyOrganisationID is the metadata key under which ContactCreated names the contact's organisation.
-const KeyOrganisationID = "organisation_id"
+// KeyOrganisationID is the metadata key under which ContactCreated names the contact's organisation. It has no underscore, which a message
+// would drop: so it is the same in the store and in the message.
+const KeyOrganisationID = "organisationid"
 
 // Event is one of [Created], [Updated] and [Deleted].
 //

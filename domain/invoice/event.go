@@ -10,8 +10,9 @@ import (
 // Category is the part of the stream's name before the id.
 const Category = "invoice"
 
-// KeyDraftedOn is the metadata key under which InvoiceDrafted carries the day on which it was drafted, in UTC.
-const KeyDraftedOn = "drafted_on"
+// KeyDraftedOn is the metadata key under which InvoiceDrafted carries the day on which it was drafted, in UTC. It has no underscore, which a
+// message would drop: so it is the same in the store and in the message.
+const KeyDraftedOn = "draftedon"
 
 // Event is one of [Drafted], [Updated], [Issued], [Paid], [Voided] and [Deleted].
 //

@@ -6,11 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
+	"unicode"
 
 	"github.com/contrail-events/contrail/domain/contact"
 	"github.com/contrail-events/contrail/domain/invoice"
 	"github.com/contrail-events/contrail/domain/organisation"
+	"github.com/contrail-events/contrail/domain/rule"
 )
 
 // DefaultMaxLineBytes is more than the longest invoice that makes an event.
@@ -18,7 +21,8 @@ const DefaultMaxLineBytes = 1 << 20
 
 // InputConfig says how to read. The zero value works.
 type InputConfig struct {
-	// Organisation names the sender of the invoices that name none. Default: "Main organisation".
+	// Organisation names the sender of the invoices that name none. What no name may have is taken out of it, since it is not in the input and
+	// could not be corrected there. Default, also where nothing is left: "Main organisation".
 	Organisation string
 	// Strict refuses the whole input when one line is bad. Default: bad lines are listed in Input.Rejected.
 	Strict bool
@@ -59,9 +63,7 @@ type reader struct {
 //
 // The error is that of r, [ErrNoInvoice] for an input of nothing but empty lines, or, with Strict, [LineErrors].
 func ReadInput(r io.Reader, config InputConfig) (Input, error) {
-	if config.Organisation == "" {
-		config.Organisation = "Main organisation"
-	}
+	config.Organisation = organisationName(config.Organisation)
 	if config.MaxLineBytes <= 0 {
 		config.MaxLineBytes = DefaultMaxLineBytes
 	}
@@ -83,6 +85,22 @@ func ReadInput(r io.Reader, config InputConfig) (Input, error) {
 	default:
 		return input, nil
 	}
+}
+
+// organisationName makes a name of any text, such as a file's name.
+func organisationName(text string) string {
+	printable := strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return ' '
+		}
+		return r
+	}, strings.ToValidUTF8(text, " "))
+	letters := []rune(strings.TrimSpace(printable))
+	name := string(letters[:min(len(letters), organisation.MaxNameLength)])
+	if rule.Text("name", name, organisation.MaxNameLength) != nil {
+		return "Main organisation"
+	}
+	return name
 }
 
 // read takes line after line. One that is too long is passed over without being held.
@@ -151,6 +169,10 @@ func (r *reader) check(read Invoice) *LineError {
 	if before, known := r.contacts[read.contactKey()]; known && before != read.Contact {
 		return fieldFault("contact", "%q had other details before", cut(read.Contact.Reference))
 	}
+	draftedAt := read.draftedAt(r.config.Now)
+	if rule.Time("at", draftedAt) != nil {
+		return fieldFault("due_date", "%q is too early: thirty days before it there must be a day to draft the invoice on", read.DueDate)
+	}
 	_, err := organisation.Decide(organisation.State{}, organisation.Create{ID: "organisation", Name: read.Organisation.Name})
 	if fault := ruleFault("organisation", err); fault != nil {
 		return fault
@@ -161,7 +183,7 @@ func (r *reader) check(read Invoice) *LineError {
 	}
 	_, err = invoice.Decide(invoice.State{}, invoice.Draft{
 		ID: "invoice", OrganisationID: "organisation", ContactID: "contact", CurrencyCode: read.CurrencyCode,
-		DueDate: read.DueDate, LineItems: read.LineItems, At: read.draftedAt(r.config.Now),
+		DueDate: read.DueDate, LineItems: read.LineItems, At: draftedAt,
 	})
 	return ruleFault("", err)
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/contrail-events/contrail/domain/organisation"
 	"github.com/contrail-events/contrail/internal/invoicing"
 )
 
@@ -47,6 +48,7 @@ func TestWhatIsNoInvoiceIsNamed(t *testing.T) {
 		"no lines":            {good[:strings.Index(good, `"line_items"`)] + `"line_items":[],"sub_total":{"amount":"0","currency_code":"EUR"}}`, "line_items", "is empty"},
 		"zero quantity":       {strings.Replace(strings.Replace(good, `"quantity":1}`, `"quantity":0}`, 1), `"17.60"`, `"17.50"`, 1), "line_items[1].quantity", "is out of range"},
 		"bad date":            {strings.Replace(good, `2026-01-31`, `31.1.2026`, 1), "due_date", "is no date"},
+		"early date":          {strings.Replace(good, `2026-01-31`, `0001-01-10`, 1), "due_date", `"0001-01-10" is too early: `},
 		"bad email":           {strings.Replace(good, `ada@example.org`, `ada`, 1), "contact.email", "is no"},
 		"organisation":        {strings.Replace(good, `"name":"Organisation 0"`, `"name":" "`, 1), "organisation.name", "is empty"},
 	} {
@@ -74,7 +76,10 @@ func TestLinesThatContradictEarlierOnes(t *testing.T) {
 	t.Parallel()
 	other := strings.Replace(line(3), "ada@example.org", "eva@example.org", 1)
 	renamed := strings.Replace(line(3), "Organisation 0", "Apex", 1)
-	input, err := read(strings.Join([]string{line(0), line(0), other, renamed, line(3)}, "\n"), invoicing.InputConfig{})
+	input, err := read(strings.Join([]string{line(0), line(0), other}, "\n"), invoicing.InputConfig{})
+	require.NoError(t, err)
+	require.EqualError(t, input.Rejected, `line 2: reference "i-0" is that of line 1, too (and 1 more bad line)`)
+	input, err = read(strings.Join([]string{line(0), line(0), other, renamed, line(3)}, "\n"), invoicing.InputConfig{})
 	require.NoError(t, err)
 	require.Len(t, input.Invoices, 2)
 	require.EqualError(t, input.Rejected, `line 2: reference "i-0" is that of line 1, too (and 2 more bad lines)`)
@@ -116,6 +121,15 @@ func TestOrganisationMayBeLeftOut(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "chinook", input.Invoices[0].Organisation.Name)
 	require.Equal(t, "EUR 2.60", input.Invoices[0].SubTotal.String())
+	for given, want := range map[string]string{
+		"": "Main organisation", "\t \x00": "Main organisation", "Bjørn\t& Co\n": "Bjørn & Co", "a\xffb": "a b",
+		strings.Repeat("ü", 1000): strings.Repeat("ü", organisation.MaxNameLength),
+	} {
+		input, err = read(text, invoicing.InputConfig{Organisation: given})
+		require.NoError(t, err)
+		require.Empty(t, input.Rejected)
+		require.Equal(t, want, input.Invoices[0].Organisation.Name)
+	}
 }
 
 func FuzzReadInput(f *testing.F) {

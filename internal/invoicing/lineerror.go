@@ -35,6 +35,8 @@ func (f LineErrors) Error() string {
 		return "no line is bad"
 	case 1:
 		return f[0].Error()
+	case 2:
+		return fmt.Sprintf("%s (and 1 more bad line)", f[0])
 	}
 	return fmt.Sprintf("%s (and %d more bad lines)", f[0], len(f)-1)
 }

@@ -104,8 +104,11 @@ func lockFile(path string) (*os.File, error) {
 	err = syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 	if errors.Is(err, syscall.EWOULDBLOCK) {
 		holder, _ := os.ReadFile(path) //nolint:gosec // a path that the caller chose
-		err = fmt.Errorf("%w: %s, of process %s; stop that one or name another folder",
-			ErrInUse, filepath.Dir(path), strings.TrimSpace(string(holder)))
+		of := ""
+		if pid := strings.TrimSpace(string(holder)); pid != "" { // it is empty while the holder is about to write it
+			of = ", of process " + pid
+		}
+		err = fmt.Errorf("%w: %s%s; stop that one or name another folder", ErrInUse, filepath.Dir(path), of)
 	}
 	if err == nil {
 		err = errors.Join(file.Truncate(0), writeTo(file, strconv.Itoa(os.Getpid())+"\n"))

@@ -52,6 +52,18 @@ func TestPostgresFolderInUse(t *testing.T) {
 	require.Equal(t, 1, query[int](t, first.URL(), "SELECT 1"), "the first is unharmed")
 }
 
+func TestFolderLockedByAProcessThatHasNotSaidItsName(t *testing.T) {
+	t.Parallel()
+	dir := folder(t)
+	lock, err := os.Create(filepath.Join(dir, "contrail-nats.lock"))
+	require.NoError(t, err)
+	defer func() { require.NoError(t, lock.Close()) }()
+	require.NoError(t, syscall.Flock(int(lock.Fd()), syscall.LOCK_EX))
+	_, err = localstack.StartNATS(localstack.NATSConfig{Dir: dir})
+	require.ErrorIs(t, err, localstack.ErrInUse)
+	require.EqualError(t, err, "start NATS: "+localstack.ErrInUse.Error()+": "+dir+"; stop that one or name another folder")
+}
+
 func TestPostgresFolderInUseByAnOrphan(t *testing.T) {
 	t.Parallel()
 	dir := folder(t)
