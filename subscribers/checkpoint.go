@@ -43,7 +43,7 @@ func readCheckpoint(ctx context.Context, db RowQuerier, name string) (checkpoint
 	var at checkpoint
 	err := db.QueryRow(ctx, readSQL, name).Scan(&at.position, &at.sequence)
 	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
-		return checkpoint{}, fmt.Errorf("read the checkpoint of projection %s: %w", name, err)
+		return checkpoint{}, fmt.Errorf("read the checkpoint of projection %s: %w", name, unmigrated(err))
 	}
 	return at, nil
 }
@@ -55,7 +55,7 @@ var errSuperseded = errors.New("another process has moved the checkpoint")
 func move(ctx context.Context, tx pgx.Tx, name string, from, to checkpoint) error {
 	tag, err := tx.Exec(ctx, moveSQL, name, from.position, to.position, to.sequence)
 	if err != nil {
-		return fmt.Errorf("move the checkpoint: %w", err)
+		return fmt.Errorf("move the checkpoint: %w", unmigrated(err))
 	}
 	if tag.RowsAffected() == 0 {
 		return errSuperseded

@@ -21,11 +21,8 @@ func misconfigured(format string, args ...any) error { return configError{fmt.Er
 // hopeless tells whether trying again is of no use: the configuration is wrong, the broker calls the request bad, or somebody closed
 // the connection.
 func hopeless(err error) bool {
-	if _, ok := errors.AsType[configError](err); ok {
-		return true
-	}
 	refusal, refused := errors.AsType[*jetstream.APIError](err)
-	return refused && refusal.Code == 400 || errors.Is(err, nats.ErrConnectionClosed)
+	return isMisconfigured(err) || refused && refusal.Code == 400 || errors.Is(err, nats.ErrConnectionClosed)
 }
 
 // insist calls try until it succeeds, fails for good, or ctx ends; then the value is zero and the error nil.

@@ -8,13 +8,20 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
+// identity tells deliveries of the same event. The sequence alone does not: a stream that was deleted and made anew uses it again.
+type identity struct {
+	sequence uint64 // in the JetStream stream
+	stored   int64  // when the stream took the event, in Unix nanoseconds
+}
+
 // delivery is an event in hand: its message, and the one place from which the broker is answered.
 type delivery struct {
-	sequence uint64 // in the JetStream stream; what tells deliveries of the same event
-	subject  string
-	lane     string // the subject without the type: the event's stream
-	inTx     bool   // whether its handler is a HandleTx one, as far as the subject tells
-	arrived  time.Time
+	identity
+
+	subject string
+	lane    string // the subject without the type: the event's stream
+	inTx    bool   // whether its handler is a HandleTx one, as far as the subject tells
+	arrived time.Time
 
 	alone bool // it failed here before, so it shares no transaction; the scheduler's lock guards it
 
@@ -32,7 +39,8 @@ func newDelivery(msg jetstream.Msg) (*delivery, error) {
 	subject := msg.Subject()
 	lane, _ := splitSubject(subject)
 	return &delivery{
-		sequence: meta.Sequence.Stream, subject: subject, lane: lane, arrived: time.Now(), msg: msg, meta: meta,
+		identity: identity{sequence: meta.Sequence.Stream, stored: meta.Timestamp.UnixNano()},
+		subject:  subject, lane: lane, arrived: time.Now(), msg: msg, meta: meta,
 	}, nil
 }
 
@@ -42,13 +50,12 @@ func splitSubject(subject string) (stream, eventType string) {
 	return subject[:max(i, 0)], subject[i+1:]
 }
 
-// renew makes d answer for the newer of two deliveries of the same event.
+// renew makes d answer for a delivery of the same event that arrived later. Numbers don't tell which is the newer: a consumer that was
+// made again under its name counts from one.
 func (d *delivery) renew(newer *delivery) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if newer.meta.Sequence.Consumer > d.meta.Sequence.Consumer || newer.meta.Consumer != d.meta.Consumer {
-		d.msg, d.meta = newer.msg, newer.meta
-	}
+	d.msg, d.meta = newer.msg, newer.meta
 	d.answered = false
 }
 

@@ -15,7 +15,8 @@
 //     siblings wait too, and other streams go on. Processes that share a durable keep no order between them, nor does a process that
 //     starts where another one died: what the dead one had in hand comes back after AckWait. A [Projection] keeps order always.
 //   - Verdicts: nil acknowledges, [contrail.Skip] too; [contrail.Permanent] makes a dead letter at once; [contrail.RetryAfter] and any
-//     other error ask for another delivery, and on delivery number MaxDeliver make a dead letter. A panic is an error.
+//     other error ask for another delivery, and on delivery number MaxDeliver make a dead letter. A panic is an error, and so is
+//     runtime.Goexit. A delay below zero counts as zero, one above 30 days as 30 days.
 //   - A dead letter is published, and acknowledged by the broker, before the event is terminated. While it can't be published the event
 //     is kept in progress. If the process has to stop before that, the event is left unacknowledged, and the broker reports it with an
 //     advisory.

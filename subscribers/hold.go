@@ -24,7 +24,7 @@ func (s *scheduler) await(d *delivery, delay time.Duration) (siblings []*deliver
 	}
 	siblings = l.cut(func(*delivery) bool { return false })
 	for _, sibling := range siblings {
-		delete(s.inHand, sibling.sequence)
+		delete(s.inHand, sibling.identity)
 	}
 	s.forget(l, d)
 	return siblings
@@ -51,7 +51,7 @@ func (s *scheduler) arm(l *lane, d *delivery, after time.Duration) {
 
 // forget lets go of an event that somebody else, or nobody, handles.
 func (s *scheduler) forget(l *lane, d *delivery) {
-	delete(s.inHand, d.sequence)
+	delete(s.inHand, d.identity)
 	s.settle(l)
 }
 
@@ -104,7 +104,7 @@ func (s *scheduler) close() (back, last []*delivery) {
 		ready := l.ready
 		before := len(l.queue)
 		for _, d := range l.cut(func(d *delivery) bool { return waiting == nil && s.last(d) }) {
-			delete(s.inHand, d.sequence)
+			delete(s.inHand, d.identity)
 			if s.last(d) {
 				last = append(last, d)
 			} else {
@@ -116,7 +116,7 @@ func (s *scheduler) close() (back, last []*delivery) {
 		}
 		if waiting != nil {
 			l.stopWaiting()
-			delete(s.inHand, waiting.sequence)
+			delete(s.inHand, waiting.identity)
 		}
 	}
 	s.sweep()

@@ -57,7 +57,7 @@ func (i *Inbox) once(
 	defer tx.Rollback(context.WithoutCancel(ctx))
 	unseen, err := claim(ctx, tx, consumer, positions)
 	if err != nil {
-		return outage("write the inbox", err)
+		return outage("write the inbox", unmigrated(err))
 	}
 	for index, position := range positions {
 		if _, fresh := unseen[position]; !fresh {
@@ -68,7 +68,7 @@ func (i *Inbox) once(
 			return i.blame(ctx, tx, err)
 		}
 	}
-	return blameCommit(tx.Commit(ctx))
+	return i.blameCommit(ctx, tx.Commit(ctx))
 }
 
 func claim(ctx context.Context, tx pgx.Tx, consumer string, positions []contrail.Position) (map[contrail.Position]struct{}, error) {
@@ -86,11 +86,18 @@ func claim(ctx context.Context, tx pgx.Tx, consumer string, positions []contrail
 }
 
 // blame tells a handler's failure from that of its connection. A handler can lose the connection by itself, by ending a query's ctx for
-// one, so a lost connection excuses it only if there is no other to be had.
+// one, so a lost connection excuses it only if there is no other to be had. It does not look at tx's connection, which somebody else may
+// have by now if the handler ended tx.
 func (i *Inbox) blame(ctx context.Context, tx pgx.Tx, err error) error {
-	if !tx.Conn().IsClosed() {
+	lost := tx.Rollback(context.WithoutCancel(ctx))
+	if lost == nil || errors.Is(lost, pgx.ErrTxClosed) {
 		return err
 	}
+	return i.excuse(ctx, err)
+}
+
+// excuse makes an outage of err if the database is out of reach.
+func (i *Inbox) excuse(ctx context.Context, err error) error {
 	probe, unreachable := i.db.Begin(ctx)
 	if unreachable != nil {
 		return outage("handle in a transaction", errors.Join(err, unreachable))
@@ -102,21 +109,33 @@ func (i *Inbox) blame(ctx context.Context, tx pgx.Tx, err error) error {
 }
 
 // blameCommit holds the handlers responsible for a commit that the database refused on account of what they did, such as a deferred
-// constraint or a failed statement whose error was swallowed; and nobody for one whose outcome is unknown: the inbox knows.
-func blameCommit(err error) error {
-	if err == nil {
-		return nil
-	}
+// constraint or a failed statement whose error was swallowed, and for a transaction or a connection that they ended before it, or left busy; and
+// nobody for one whose outcome is unknown: the inbox knows.
+func (i *Inbox) blameCommit(ctx context.Context, err error) error {
 	refusal, refused := errors.AsType[*pgconn.PgError](err)
-	if errors.Is(err, pgx.ErrTxCommitRollback) || refused && !isServers(refusal.Code) {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, pgx.ErrTxClosed):
+		return fmt.Errorf("a handler ended its transaction: %w", err)
+	case errors.Is(err, pgx.ErrTxCommitRollback), refused && !isServers(refusal.Code):
 		return fmt.Errorf("commit: %w", err)
+	case pgconn.SafeToRetry(err): // it was not even sent
+		return i.excuse(ctx, fmt.Errorf("a handler left its connection closed or busy: %w", err))
 	}
 	return outage("commit", err)
 }
 
+// canceled is the SQLSTATE of a statement that somebody canceled, or that took too long. A commit is canceled for the sake of the deferred
+// constraints that it checks, and would be again.
+const canceled = "57014"
+
 // isServers tells whether an SQLSTATE speaks of the server's state: connections, resources, operator intervention, system and
 // internal errors.
 func isServers(code string) bool {
+	if code == canceled {
+		return false
+	}
 	switch code[:min(len(code), 2)] {
 	case "08", "53", "57", "58", "XX":
 		return true

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -139,4 +140,58 @@ func TestDatabaseOutageBurnsNoDeliveries(t *testing.T) {
 	require.Equal(t, [2]int{count, count}, [2]int{events, times})
 	require.Equal(t, int64(count), sub.Stats().Delivered)
 	require.Empty(t, w.deadLetters(t))
+}
+
+// A handler that spoils its connection or its transaction and returns nil is to blame itself, and the database is not.
+func TestHandlerThatSpoilsItsTransaction(t *testing.T) {
+	t.Parallel()
+	const canceledCommit = `CREATE TEMP TABLE slow (n int) ON COMMIT DROP;
+CREATE FUNCTION pg_temp.slow() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''canceled'' USING ERRCODE = ''57014''; END';
+CREATE CONSTRAINT TRIGGER slow AFTER INSERT ON slow DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION pg_temp.slow();
+INSERT INTO slow VALUES (1)`
+	for name, spoiler := range map[string]struct {
+		spoil func(ctx context.Context, tx pgx.Tx) error
+		want  string
+	}{
+		"connection closed": {func(ctx context.Context, tx pgx.Tx) error { return tx.Conn().Close(ctx) }, "closed or busy: conn closed"},
+		"rolled back":       {func(ctx context.Context, tx pgx.Tx) error { return tx.Rollback(ctx) }, "ended its transaction: tx is closed"},
+		"error swallowed": {func(ctx context.Context, tx pgx.Tx) error {
+			ctx, cancel := context.WithTimeout(ctx, time.Millisecond)
+			defer cancel()
+			_, _ = tx.Exec(ctx, `SELECT pg_sleep(60)`)
+			return nil
+		}, "closed or busy: conn closed"},
+		"rows left open": {func(ctx context.Context, tx pgx.Tx) error {
+			_, err := tx.Query(ctx, `SELECT 1`) //nolint:rowserrcheck,sqlclosecheck // the fault that is tried
+			return err
+		}, "closed or busy: conn busy"},
+		"commit canceled": {func(ctx context.Context, tx pgx.Tx) error {
+			_, err := tx.Exec(ctx, canceledCommit)
+			return err
+		}, "commit: ERROR: canceled"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w, pool := newWorld(t), pgtest.New(t)
+			createEffects(t, pool)
+			const count = 40
+			w.publishMany(t, count, 10)
+			sub := w.subscribe(t, subscribers.Config{Inbox: subscribers.NewInbox(pool), MaxDeliver: 3})
+			subscribers.HandleTx(sub, func(ctx context.Context, tx pgx.Tx, e contrail.Delivered[drafted]) error {
+				if e.Data.N == 7 {
+					return spoiler.spoil(ctx, tx)
+				}
+				return takeEffect(ctx, tx, e)
+			})
+			run(t, sub)
+			w.settled(t)
+			letters := w.deadLetters(t)
+			require.Len(t, letters, 1)
+			require.Equal(t, subscribers.ReasonExhausted, letters[0].Reason)
+			require.Equal(t, 3, letters[0].Deliveries)
+			require.Contains(t, letters[0].Error, spoiler.want)
+			events, times := effects(t, pool)
+			require.Equal(t, [2]int{count - 1, count - 1}, [2]int{events, times})
+		})
+	}
 }

@@ -49,7 +49,8 @@ func NewProjection(js jetstream.JetStream, pool *pgxpool.Pool, config Projection
 
 // Run waits until no other process is active, then projects until ctx ends; a batch that is under way may finish within DrainTimeout. Then
 // it returns nil. Broker or database out of reach, a missing stream and a failing handler are logged and tried again for ever. The error
-// is the handler's Permanent one, or says that there is a message in the stream that is not an event: nothing behind either is projected.
+// is the handler's Permanent one, or says that contrail.projections is missing, that events behind the checkpoint are gone from the
+// stream, or that there is a message in it that is not an event: nothing behind any of these is projected.
 func (p *Projection) Run(ctx context.Context) error {
 	if !p.running.CompareAndSwap(false, true) {
 		return fmt.Errorf("projection %s: %w", p.config.Name, errRunning)
@@ -117,7 +118,7 @@ func (p *Projection) lead(ctx, working context.Context) error {
 // load reads the checkpoint, and creates it for a new projection.
 func (p *Projection) load(ctx context.Context) (checkpoint, error) {
 	if _, err := p.pool.Exec(ctx, createSQL, p.config.Name); err != nil {
-		return checkpoint{}, fmt.Errorf("create the checkpoint: %w", err)
+		return checkpoint{}, fmt.Errorf("create the checkpoint: %w", unmigrated(err))
 	}
 	return readCheckpoint(ctx, p.pool, p.config.Name)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"runtime"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -182,6 +183,8 @@ func TestProjectionRetriesAndSkipsNothing(t *testing.T) {
 				return errBroken
 			case n == 5:
 				panic("at the disco")
+			case n == 6:
+				runtime.Goexit()
 			}
 			return nil
 		}))

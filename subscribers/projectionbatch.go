@@ -21,7 +21,7 @@ func (p *Projection) insist(
 			p.hooks.committed()
 			return nil
 		}
-		if contrail.IsPermanent(err) || errors.Is(err, errSuperseded) || ctx.Err() != nil {
+		if contrail.IsPermanent(err) || isMisconfigured(err) || errors.Is(err, errSuperseded) || ctx.Err() != nil {
 			return err
 		}
 		p.config.Logger.WarnContext(ctx, "projection can't get past these events, trying again",
@@ -46,7 +46,7 @@ func (p *Projection) apply(
 	if err := move(ctx, tx, p.config.Name, from, to); err != nil {
 		return err
 	}
-	if err := protect(func() error { return p.project(ctx, tx, events) }); err != nil {
+	if err := apart(func() error { return protect(func() error { return p.project(ctx, tx, events) }) }); err != nil {
 		return fmt.Errorf("project events %d to %d: %w", events[0].Position, to.position, err)
 	}
 	if err := tx.Commit(ctx); err != nil {

@@ -37,8 +37,15 @@ func (p *Projection) open(ctx context.Context, from checkpoint) (*reading, error
 		return nil, fmt.Errorf("look up stream %s: %w", p.config.Stream, err)
 	}
 	reading, err := p.read(ctx, from.sequence+1)
-	if err != nil || from.sequence == 0 {
-		return reading, err
+	if err != nil {
+		return nil, err
+	}
+	if err := p.complete(ctx, stream, from); err != nil {
+		reading.close(ctx)
+		return nil, err
+	}
+	if from.sequence == 0 {
+		return reading, nil
 	}
 	same, err := holds(ctx, stream, from)
 	if err == nil && same {
@@ -50,6 +57,19 @@ func (p *Projection) open(ctx context.Context, from checkpoint) (*reading, error
 	}
 	p.config.Logger.WarnContext(ctx, "the stream does not hold the checkpoint's event where it was, reading it from the beginning")
 	return p.read(ctx, 1)
+}
+
+// complete refuses a stream that begins after the next event to project: what was before is gone, and the read model would lack it.
+func (p *Projection) complete(ctx context.Context, stream jetstream.Stream, from checkpoint) error {
+	info, err := stream.Info(ctx)
+	if err != nil {
+		return fmt.Errorf("look up stream %s: %w", p.config.Stream, err)
+	}
+	if first := info.State.FirstSeq; first > from.sequence+1 {
+		return misconfigured("events %d to %d are gone from stream %s, and the checkpoint is before them; have the relay publish the "+
+			"stream again, then rebuild the projection", from.sequence+1, first-1, p.config.Stream)
+	}
+	return nil
 }
 
 // holds tells whether the stream has the checkpoint's event at the checkpoint's sequence.

@@ -3,34 +3,34 @@ package subscribers
 // recentSize bounds the memory for handled events; an answer that was lost longer ago is found by the inbox only.
 const recentSize = 8192
 
-// recent remembers the sequences handled last, so that a redelivery whose acknowledgement was lost is not handled again, after its
+// recent remembers the events handled last, so that a redelivery whose acknowledgement was lost is not handled again, after its
 // later siblings.
 type recent struct {
-	known map[uint64]struct{}
-	order []uint64
+	known map[identity]struct{}
+	order []identity
 	next  int
 }
 
-func (r *recent) has(sequence uint64) bool {
-	_, found := r.known[sequence]
+func (r *recent) has(event identity) bool {
+	_, found := r.known[event]
 	return found
 }
 
-func (r *recent) add(sequence uint64) {
+func (r *recent) add(event identity) {
 	if r.known == nil {
-		r.known = make(map[uint64]struct{}, recentSize)
-		r.order = make([]uint64, 0, recentSize)
+		r.known = make(map[identity]struct{}, recentSize)
+		r.order = make([]identity, 0, recentSize)
 	}
-	if r.has(sequence) {
+	if r.has(event) {
 		return
 	}
-	r.known[sequence] = struct{}{}
+	r.known[event] = struct{}{}
 	if len(r.order) < recentSize {
-		r.order = append(r.order, sequence)
+		r.order = append(r.order, event)
 		return
 	}
 	delete(r.known, r.order[r.next])
-	r.order[r.next] = sequence
+	r.order[r.next] = event
 	r.next = (r.next + 1) % recentSize
 }
 

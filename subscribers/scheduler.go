@@ -6,7 +6,7 @@ import (
 )
 
 // scheduler decides what a worker does next: it keeps the events of one stream in order, in one lane, and lets the lanes run side by side.
-// It knows each event in hand by its sequence, so that a redelivery of one is not handled beside it.
+// It knows each event in hand by its identity, so that a redelivery of one is not handled beside it.
 type scheduler struct {
 	config Config
 	link   func() (reconnects uint64, connected bool)
@@ -15,7 +15,7 @@ type scheduler struct {
 	mu     sync.Mutex
 	work   *sync.Cond // there may be something to take
 	lanes  map[string]*lane
-	inHand map[uint64]*delivery
+	inHand map[identity]*delivery
 	done   recent
 	ready  fifo[*lane]
 	open   int // events in ready lanes
@@ -27,7 +27,7 @@ type scheduler struct {
 func newScheduler(config Config, stats *counters, link func() (uint64, bool)) *scheduler {
 	s := &scheduler{
 		config: config, link: link, stats: stats,
-		lanes: map[string]*lane{}, inHand: map[uint64]*delivery{},
+		lanes: map[string]*lane{}, inHand: map[identity]*delivery{},
 	}
 	s.work = sync.NewCond(&s.mu)
 	return s
@@ -46,14 +46,14 @@ const (
 func (s *scheduler) admit(d *delivery) admission {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if known := s.inHand[d.sequence]; known != nil {
+	if known := s.inHand[d.identity]; known != nil {
 		known.renew(d)
 		if !s.comeBack(known) {
 			s.stats.duplicates.Add(1)
 		}
 		return admitted
 	}
-	if d.meta.NumDelivered > 1 && s.done.has(d.sequence) {
+	if d.meta.NumDelivered > 1 && s.done.has(d.identity) {
 		return repeated
 	}
 	l := s.lane(d.lane)
@@ -63,7 +63,7 @@ func (s *scheduler) admit(d *delivery) admission {
 	case s.closed && l.awaited != nil:
 		return exhausted
 	}
-	s.inHand[d.sequence] = d
+	s.inHand[d.identity] = d
 	s.enqueue(l, d)
 	return admitted
 }
@@ -169,8 +169,8 @@ func (s *scheduler) finish(ds ...*delivery) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, d := range ds {
-		delete(s.inHand, d.sequence)
-		s.done.add(d.sequence)
+		delete(s.inHand, d.identity)
+		s.done.add(d.identity)
 		l := s.lanes[d.lane]
 		l.running--
 		s.settle(l)

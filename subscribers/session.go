@@ -21,6 +21,7 @@ type session struct {
 	stopping  chan struct{} // closed by halt
 	halt      func()        // no worker starts anything from now on
 	doubt     chan struct{} // the consumer may be gone
+	broken    chan error    // what ends Run
 }
 
 func newSession(sub *Subscription) *session {
@@ -29,6 +30,7 @@ func newSession(sub *Subscription) *session {
 		letters:      deadLetters{js: sub.js, name: sub.config.DeadLetters, logger: sub.config.Logger},
 		stopping:     make(chan struct{}),
 		doubt:        make(chan struct{}, 1),
+		broken:       make(chan error, 1),
 	}
 	s.scheduler = newScheduler(sub.config, &sub.counters, s.link)
 	s.halt = sync.OnceFunc(func() {
@@ -63,8 +65,13 @@ func (s *session) run(ctx context.Context) error {
 	return err
 }
 
-// prepare makes sure that there is all that a delivery may need.
+// prepare makes sure that there is all that a delivery may need. That the inbox is there it learns before any delivery is used up.
 func (s *session) prepare(ctx context.Context) (jetstream.Consumer, error) {
+	if s.needsInbox() {
+		if err := s.config.Inbox.once(ctx, s.config.inboxName(), nil, nil); err != nil {
+			return nil, err
+		}
+	}
 	if err := s.letters.ensure(ctx); err != nil {
 		return nil, err
 	}
@@ -118,6 +125,9 @@ func (s *session) consumeOnce(ctx context.Context, consumer jetstream.Consumer) 
 		case <-s.misused:
 			s.stop(ctx, receiving, closed)
 			return false, s.misuse()
+		case err := <-s.broken:
+			s.stop(ctx, receiving, closed)
+			return false, err
 		case <-s.doubt:
 			if _, err := consumer.Info(ctx); errors.Is(err, jetstream.ErrConsumerNotFound) || errors.Is(err, jetstream.ErrStreamNotFound) {
 				receiving.Stop()

@@ -48,7 +48,7 @@ func New(js jetstream.JetStream, config Config) (*Subscription, error) {
 //
 // It creates the consumer, or updates the one of that name, and the stream of dead letters. What is not there yet it waits for: broker and database
 // out of reach, or the stream missing, are logged and tried again for ever. The error is about what only a person can mend: wrong
-// registrations, a consumer of that name made for something else, a closed connection. Run may be called again after it returned.
+// registrations, a consumer of that name made for something else, a missing inbox table, a closed connection. Run may be called again after it returned.
 func (s *Subscription) Run(ctx context.Context) error {
 	if err := s.begin(); err != nil {
 		return fmt.Errorf("subscription %s: %w", s.config.Durable, err)
@@ -73,6 +73,18 @@ func (s *Subscription) begin() error {
 	}
 	s.started, s.running = true, true
 	return nil
+}
+
+// needsInbox tells whether any handler was registered by HandleTx.
+func (s *Subscription) needsInbox() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, h := range s.handlers {
+		if h.inTx {
+			return true
+		}
+	}
+	return false
 }
 
 func (s *Subscription) end() {

@@ -61,6 +61,9 @@ func (s *session) send(ctx context.Context, d *delivery, msg jetstream.Msg, give
 	}
 }
 
+// maxRetryDelay bounds what a handler may ask for; sums with it stay far from an overflow.
+const maxRetryDelay = 30 * 24 * time.Hour
+
 // retry asks for another delivery later. Its stream waits for it.
 func (s *session) retry(ctx context.Context, d *delivery, failure error) {
 	attempt := d.attempt()
@@ -68,6 +71,7 @@ func (s *session) retry(ctx context.Context, d *delivery, failure error) {
 	if !asked {
 		delay = s.config.Backoff.delay(attempt)
 	}
+	delay = min(max(delay, 0), maxRetryDelay)
 	s.counters.retried.Add(1)
 	s.config.Logger.WarnContext(ctx, "an event failed and is tried again",
 		slog.String("consumer", s.config.Durable), slog.String("subject", d.subject), slog.Uint64("sequence", d.sequence),

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
+	"runtime"
 	"sync"
 	"testing"
 	"time"
@@ -144,6 +146,78 @@ func TestRetryAfterZeroComesBackAtOnce(t *testing.T) {
 	}
 	w.settled(t)
 	require.Len(t, w.deadLetters(t), 1)
+}
+
+// Delays beyond reason neither let later events of the stream overtake, nor fail.
+func TestRetryAfterIsBounded(t *testing.T) {
+	t.Parallel()
+	for delay, want := range map[time.Duration]string{math.MaxInt64: "after=720h0m0s", math.MinInt64: "after=0s"} {
+		t.Run(want, func(t *testing.T) {
+			t.Parallel()
+			w, logged := newWorld(t), newLog()
+			sub := w.subscribe(t, subscribers.Config{Logger: logged.logger()})
+			handled := make(chan int, 9)
+			subscribers.Handle(sub, func(_ context.Context, e contrail.Delivered[drafted]) error {
+				handled <- e.Data.N
+				if e.Data.N == 1 && e.Delivery.Attempt == 1 {
+					return contrail.RetryAfter(delay, errBroken)
+				}
+				return nil
+			})
+			w.publish(t, "invoice-1", drafted{N: 1})
+			w.publish(t, "invoice-1", drafted{N: 2})
+			run(t, sub)
+			require.Equal(t, 1, receive(t, handled))
+			logged.await(t, want)
+			if delay < 0 {
+				require.Equal(t, 1, receive(t, handled))
+				require.Equal(t, 2, receive(t, handled))
+				return
+			}
+			w.publish(t, "invoice-2", drafted{N: 3})
+			require.Equal(t, 3, receive(t, handled), "2 waits for 1")
+		})
+	}
+}
+
+// A handler that ends its goroutine, as testing's FailNow does, takes no worker along.
+func TestGoexitIsAFailure(t *testing.T) {
+	t.Parallel()
+	exitAt2 := func(n int) {
+		if n == 2 {
+			runtime.Goexit()
+		}
+	}
+	for name, register := range map[string]func(*subscribers.Subscription){
+		"Handle": func(sub *subscribers.Subscription) {
+			subscribers.Handle(sub, func(_ context.Context, e contrail.Delivered[drafted]) error {
+				exitAt2(e.Data.N)
+				return nil
+			})
+		},
+		"HandleTx": func(sub *subscribers.Subscription) {
+			subscribers.HandleTx(sub, func(_ context.Context, _ pgx.Tx, e contrail.Delivered[drafted]) error {
+				exitAt2(e.Data.N)
+				return nil
+			})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			sub := w.subscribe(t, subscribers.Config{Inbox: subscribers.NewInbox(pgtest.New(t)), MaxDeliver: 3, Concurrency: 1})
+			register(sub)
+			w.publishMany(t, 20, 3)
+			run(t, sub)
+			w.settled(t)
+			letters := w.deadLetters(t)
+			require.Len(t, letters, 1)
+			require.Equal(t, subscribers.ReasonExhausted, letters[0].Reason)
+			require.Equal(t, 3, letters[0].Deliveries)
+			require.Equal(t, "the handler called runtime.Goexit", letters[0].Error)
+			require.Equal(t, int64(19), sub.Stats().Handled)
+		})
+	}
 }
 
 func TestWhatCannotBeDecodedIsADeadLetterAtOnce(t *testing.T) {

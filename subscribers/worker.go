@@ -3,6 +3,7 @@ package subscribers
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"runtime/debug"
@@ -121,8 +122,13 @@ func (s *session) handle(ctx context.Context, d *delivery) {
 	}
 	for failure := 1; ; failure++ {
 		err := s.attempt(ctx, b)
-		if !isOutage(err) {
+		switch {
+		case !isOutage(err):
 			s.conclude(ctx, d, err)
+			return
+		case isMisconfigured(err):
+			s.fail(err)
+			s.surrender(ctx, d, err)
 			return
 		}
 		s.config.Logger.WarnContext(ctx, "the database is out of reach, the event is kept and tried again",
@@ -134,10 +140,18 @@ func (s *session) handle(ctx context.Context, d *delivery) {
 	}
 }
 
+// fail ends Run with err, unless another error does.
+func (s *session) fail(err error) {
+	select {
+	case s.broken <- err:
+	default:
+	}
+}
+
 // attempt calls the handler of one event and returns its verdict, or an outageError.
 func (s *session) attempt(ctx context.Context, b bound) error {
 	if !b.inTx {
-		return protect(func() error { return b.call(ctx, nil) })
+		return apart(func() error { return protect(func() error { return b.call(ctx, nil) }) })
 	}
 	verdicts, err := s.effect(ctx, []bound{b})
 	if err != nil {
@@ -154,12 +168,14 @@ func (s *session) effect(ctx context.Context, batch []bound) (verdicts []error, 
 	for i, b := range batch {
 		positions[i], verdicts[i] = b.event.Position, errDuplicate
 	}
-	err = s.config.Inbox.once(ctx, s.config.inboxName(), positions, func(tx pgx.Tx, i int) error {
-		verdicts[i] = protect(func() error { return batch[i].call(ctx, tx) })
-		if _, skipped := contrail.SkipReason(verdicts[i]); skipped {
-			return nil
-		}
-		return verdicts[i]
+	err = apart(func() error {
+		return s.config.Inbox.once(ctx, s.config.inboxName(), positions, func(tx pgx.Tx, i int) error {
+			verdicts[i] = protect(func() error { return batch[i].call(ctx, tx) })
+			if _, skipped := contrail.SkipReason(verdicts[i]); skipped {
+				return nil
+			}
+			return verdicts[i]
+		})
 	})
 	if err == nil {
 		s.hooks.committed()
@@ -187,4 +203,18 @@ func protect(handle func() error) (err error) {
 		}
 	}()
 	return handle()
+}
+
+// errExited is the verdict on a handler that ended its goroutine.
+var errExited = errors.New("the handler called runtime.Goexit")
+
+// apart calls handle in a goroutine of its own, which a handler may end without taking its worker along.
+func apart(handle func() error) error {
+	verdict := make(chan error, 1)
+	go func() {
+		err := errExited
+		defer func() { verdict <- err }()
+		err = handle()
+	}()
+	return <-verdict
 }
