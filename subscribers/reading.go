@@ -66,8 +66,8 @@ func (p *Projection) complete(ctx context.Context, stream jetstream.Stream, from
 		return fmt.Errorf("look up stream %s: %w", p.config.Stream, err)
 	}
 	if first := info.State.FirstSeq; first > from.sequence+1 {
-		return misconfigured("events %d to %d are gone from stream %s, and the checkpoint is before them; have the relay publish the "+
-			"stream again, then rebuild the projection", from.sequence+1, first-1, p.config.Stream)
+		return misconfigured("events %d to %d are gone from stream %s, and the checkpoint is before them; let the relay "+
+			"fill a new stream from the first event on (its Stream and Prefix), and project that one", from.sequence+1, first-1, p.config.Stream)
 	}
 	return nil
 }
