@@ -46,7 +46,7 @@ func TestProjectionStopsWhereEventsAreGone(t *testing.T) {
 			if c.gone != "" {
 				err := outcome(t, projection)
 				require.ErrorContains(t, err, c.gone+" from stream EVENTS")
-				require.ErrorContains(t, err, "rebuild the projection")
+				require.ErrorContains(t, err, "fill a new stream")
 				events, _ := effects(t, pool)
 				require.Equal(t, c.projected, events)
 				return
