@@ -26,7 +26,7 @@ func (l *lead) compare(ctx context.Context, recorded, there cursor) error {
 	defer rows.Close()
 	err = l.eachMessage(ctx, recorded.sequence+1, there.sequence, func(sequence uint64, message wire.Message, skipped bool) error {
 		position, id, err := nextEvent(rows)
-		for skipped && err == nil && position < message.Position { // the stream does not go back to the cursor any more
+		for skipped && err == nil && id != uuid.Nil && position < message.Position { // gone from the stream, which is for verify to tell
 			position, id, err = nextEvent(rows)
 		}
 		if err == nil && (position != message.Position || id != message.ID) {
@@ -50,7 +50,8 @@ func nextEvent(rows pgx.Rows) (position contrail.Position, id uuid.UUID, err err
 	return contrail.Position(at), id, err
 }
 
-// eachMessage calls see with every message from one sequence to another. skipped tells that the stream begins behind the first one.
+// eachMessage calls see with every message from one sequence to another. skipped tells that the
+// stream does not have the one before.
 func (l *lead) eachMessage(ctx context.Context, from, to uint64, see func(sequence uint64, message wire.Message, skipped bool) error) error {
 	consumer, err := l.js.OrderedConsumer(ctx, l.config.Stream, jetstream.OrderedConsumerConfig{
 		DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: from,

@@ -148,6 +148,21 @@ func TestRelayNoticesAForeignMessageBetweenItsOwn(t *testing.T) {
 	require.ErrorIs(t, runFails(t, pool, js), publisher.ErrForeignWriter)
 }
 
+// The cursor is lost, and the stream, which begins behind it, is out of order: reading it back must come to an end, and say so.
+func TestRelayStopsAtAStreamOutOfOrder(t *testing.T) {
+	t.Parallel()
+	pool := pgtest.New(t)
+	js, _ := natstest.JetStream(t)
+	insertEvents(t, pool, 10)
+	relayAll(t, pool, js)
+	shuffle(t, js, func(cfg *jetstream.StreamConfig) { cfg.FirstSeq = 5 }, 7, 5)
+	_, err := pool.Exec(t.Context(), `DELETE FROM contrail.relays`)
+	require.NoError(t, err)
+	err = runFails(t, pool, js)
+	require.ErrorIs(t, err, publisher.ErrForeignWriter)
+	require.ErrorContains(t, err, "message 5 is not the one")
+}
+
 // The cursor is lost, the stream is sound: everything is compared, and the relay goes on.
 func TestRelayFindsALostCursorAgain(t *testing.T) {
 	t.Parallel()

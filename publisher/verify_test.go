@@ -14,7 +14,7 @@ import (
 )
 
 // shuffle fills a stream anew with the messages of the first stream, in the order of the given sequences.
-func shuffle(tb testing.TB, js jetstream.JetStream, sequences ...uint64) {
+func shuffle(tb testing.TB, js jetstream.JetStream, change func(*jetstream.StreamConfig), sequences ...uint64) {
 	tb.Helper()
 	stream, err := js.Stream(tb.Context(), "EVENTS")
 	require.NoError(tb, err)
@@ -25,7 +25,7 @@ func shuffle(tb testing.TB, js jetstream.JetStream, sequences ...uint64) {
 		messages = append(messages, &nats.Msg{Subject: msg.Subject, Data: msg.Data})
 	}
 	require.NoError(tb, js.DeleteStream(tb.Context(), "EVENTS"))
-	createStream(tb, js, func(*jetstream.StreamConfig) {})
+	createStream(tb, js, change)
 	for _, msg := range messages {
 		_, err := js.PublishMsg(tb.Context(), msg)
 		require.NoError(tb, err)
@@ -52,7 +52,7 @@ func TestVerifyFindsEveryKindOfFault(t *testing.T) {
 			js, _ := natstest.JetStream(t)
 			insertEvents(t, pool, 5)
 			relayAll(t, pool, js)
-			shuffle(t, js, test.sequences...)
+			shuffle(t, js, func(*jetstream.StreamConfig) {}, test.sequences...)
 			test.want.Events = 5
 			test.want.MissingTotal, test.want.DuplicatesTotal = int64(len(test.want.Missing)), int64(len(test.want.Duplicates))
 			if test.want.Missing == nil {
