@@ -163,16 +163,20 @@ func receive[T any](tb testing.TB, from <-chan T) T {
 	}
 }
 
-// settled waits until the consumer "test" has nothing pending and nothing unacknowledged.
+// settled waits until the consumer "test" was sent the stream's last message, and has nothing pending and nothing unacknowledged. Without
+// the first, a consumer that is just being made counts as settled: the broker shows it before it has counted what is pending.
 func (w *world) settled(tb testing.TB) {
 	tb.Helper()
+	stream, err := w.js.Stream(tb.Context(), wire.DefaultStream)
+	require.NoError(tb, err)
+	last := stream.CachedInfo().State.LastSeq
 	eventually(tb, func() bool {
 		consumer, err := w.js.Consumer(tb.Context(), wire.DefaultStream, "test")
 		if err != nil {
 			return false
 		}
 		info := consumer.CachedInfo()
-		return info.NumPending == 0 && info.NumAckPending == 0
+		return info.Delivered.Stream >= last && info.NumPending == 0 && info.NumAckPending == 0
 	})
 }
 
