@@ -22,6 +22,15 @@ type Event struct {
 	Type     string    // ASCII letters, digits and '_', beginning with a letter, at most MaxTypeBytes; as in InvoiceDrafted
 	Data     any       // marshalled with encoding/json; a json.RawMessage is taken as it is
 	Metadata Metadata  // may be nil
+
+	// DataSubject names the person whom Data is about, such as "contact-42"; "" for nobody. The store then keeps Data encrypted with the
+	// key of that person, and can make it unreadable for ever. It needs a store with keys.
+	DataSubject string
+}
+
+// PersonalData is a payload about a person, whose events can be made unreadable. See [Event.DataSubject].
+type PersonalData interface {
+	DataSubject() string
 }
 
 // MetadataCarrier is a payload with facts that belong into the event's metadata, since its body has no place for them.
@@ -29,9 +38,12 @@ type MetadataCarrier interface {
 	EventMetadata() Metadata
 }
 
-// NewEvent makes an event of a payload. The metadata of a [MetadataCarrier] goes along.
+// NewEvent makes an event of a payload. The metadata of a [MetadataCarrier] and the subject of [PersonalData] go along.
 func NewEvent(payload Payload) Event {
 	event := Event{Type: payload.EventType(), Data: payload}
+	if personal, ok := payload.(PersonalData); ok {
+		event.DataSubject = personal.DataSubject()
+	}
 	if carrier, ok := payload.(MetadataCarrier); ok {
 		event.Metadata = carrier.EventMetadata()
 	}
@@ -56,6 +68,9 @@ type Recorded struct {
 	Data       json.RawMessage // the body
 	Metadata   Metadata        // never nil when read from the store
 	RecordedAt time.Time       // by the database's clock, in UTC
+
+	Sealed bool // Data is ciphertext, since the reader was given no keys
+	Erased bool // Data was about a person and is unreadable for ever: it is null
 }
 
 // Delivered is an event as it reaches a handler: what was recorded, its body decoded, and how it was delivered.

@@ -17,7 +17,10 @@ const (
 	KeyCausationID   = "causation_id"   // the id of the event or command that led to this one
 	KeyTenantID      = "tenant_id"
 	KeyUserID        = "user_id"
-	KeyTraceparent   = "traceparent" // W3C trace context
+	KeyTraceparent   = "traceparent"    // W3C trace context
+	KeyTracestate    = "tracestate"     // likewise
+	KeySchemaVersion = "schema_version" // of the event's data; absent means 1. Package codec writes it
+	KeySealedWith    = "key_id"         // the key that the data is encrypted with; the store writes it
 )
 
 // With returns a copy of m in which key has value.

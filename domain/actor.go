@@ -22,9 +22,8 @@ func (a Actor) check() error {
 	return rule.Check(faults...)
 }
 
-// event makes an event of a payload, with what the actor and the payload itself have to say in its metadata.
-func (a Actor) event(payload contrail.Payload) contrail.Event {
-	event := contrail.NewEvent(payload)
+// sign returns the event with what the actor has to say in its metadata.
+func (a Actor) sign(event contrail.Event) contrail.Event {
 	event.Metadata = event.Metadata.With(contrail.KeyTenantID, a.TenantID).With(contrail.KeyUserID, a.UserID)
 	if a.CorrelationID != "" {
 		event.Metadata = event.Metadata.With(contrail.KeyCorrelationID, a.CorrelationID)

@@ -12,7 +12,8 @@ import (
 // rule.FieldErrors for an actor without a tenant or a user, contrail.ErrConflict when the last attempt found one, and the
 // store's errors. Ending ctx ends the transaction that is under way, and no other is begun.
 type ContactService struct {
-	handler handler[contact.State, contact.Command, contact.Event]
+	handler    handler[contact.State, contact.Command, contact.Event]
+	references references
 }
 
 // NewContactService returns an error that names every argument and Config field that is wrong.
@@ -21,13 +22,13 @@ func NewContactService(transactor Transactor, clock Clock, config Config) (*Cont
 	if err != nil {
 		return nil, err
 	}
-	return &ContactService{handler}, nil
+	return &ContactService{handler, newReferences()}, nil
 }
 
 // Create makes a new contact of one of the tenant's organisations, which must live: ErrNotFound or organisation.ErrDeleted.
 func (s *ContactService) Create(ctx context.Context, actor Actor, organisationID string, details contact.Details) (Result, error) {
 	return s.handler.create(ctx, actor, func(ctx context.Context, store Store, id string) (contact.Command, error) {
-		if err := checkOrganisation(ctx, store, actor, organisationID); err != nil {
+		if err := s.references.checkOrganisation(ctx, store, actor, organisationID); err != nil {
 			return nil, err
 		}
 		return contact.Create{ID: id, OrganisationID: organisationID, Details: details}, nil

@@ -1,18 +1,22 @@
 package domain
 
 import (
+	"slices"
+
 	"github.com/contrail-events/contrail"
+	"github.com/contrail-events/contrail/codec"
 	"github.com/contrail-events/contrail/domain/contact"
 	"github.com/contrail-events/contrail/domain/invoice"
 	"github.com/contrail-events/contrail/domain/organisation"
 )
 
-// Decider is the three pure functions of an aggregate and the category of its streams: S its state, C its commands, E its events.
+// Decider is the two pure functions of an aggregate, the category of its streams and the codec of its events: S its state, C its commands, E
+// its events. Make it once and keep it, since it is made with its codec.
 type Decider[S, C any, E contrail.Payload] struct {
 	Category string
 	Decide   func(S, C) ([]E, error)
 	Evolve   func(S, E) S
-	Decode   func(contrail.Recorded) (E, error)
+	Codec    *codec.Codec // reads and writes E, and may know other types
 }
 
 // Aggregate is one aggregate as its events have made it.
@@ -26,18 +30,27 @@ type Aggregate[S any] struct {
 // Organisations is the decider of package organisation.
 func Organisations() Decider[organisation.State, organisation.Command, organisation.Event] {
 	return Decider[organisation.State, organisation.Command, organisation.Event]{
-		organisation.Category, organisation.Decide, organisation.Evolve, organisation.Decode,
+		organisation.Category, organisation.Decide, organisation.Evolve, codec.MustNew(organisation.Events()...),
 	}
 }
 
 // Contacts is the decider of package contact.
 func Contacts() Decider[contact.State, contact.Command, contact.Event] {
-	return Decider[contact.State, contact.Command, contact.Event]{contact.Category, contact.Decide, contact.Evolve, contact.Decode}
+	return Decider[contact.State, contact.Command, contact.Event]{
+		contact.Category, contact.Decide, contact.Evolve, codec.MustNew(contact.Events()...),
+	}
 }
 
 // Invoices is the decider of package invoice.
 func Invoices() Decider[invoice.State, invoice.Command, invoice.Event] {
-	return Decider[invoice.State, invoice.Command, invoice.Event]{invoice.Category, invoice.Decide, invoice.Evolve, invoice.Decode}
+	return Decider[invoice.State, invoice.Command, invoice.Event]{
+		invoice.Category, invoice.Decide, invoice.Evolve, codec.MustNew(invoice.Events()...),
+	}
+}
+
+// Codec is one codec for the events of all three, as a reader of everything wants it.
+func Codec() *codec.Codec {
+	return codec.MustNew(slices.Concat(organisation.Events(), contact.Events(), invoice.Events())...)
 }
 
 // Stream is the stream of one aggregate, such as invoice-0192….
@@ -46,16 +59,20 @@ func (d Decider[S, C, E]) Stream(id string) contrail.StreamID {
 }
 
 // Apply returns the aggregate after a recorded event. It can start from any aggregate, so also from a snapshot. Errors are
-// Decode's.
+// those of [codec.DecodeAs].
 func (d Decider[S, C, E]) Apply(aggregate Aggregate[S], recorded contrail.Recorded) (Aggregate[S], error) {
-	event, err := d.Decode(recorded)
+	events, err := codec.DecodeAs[E](d.Codec, recorded)
 	if err != nil {
 		return aggregate, err
+	}
+	state := aggregate.State
+	for _, event := range events {
+		state = d.Evolve(state, event)
 	}
 	return Aggregate[S]{
 		ID:       recorded.Stream.ID(),
 		TenantID: recorded.Metadata[contrail.KeyTenantID],
 		Version:  recorded.Version,
-		State:    d.Evolve(aggregate.State, event),
+		State:    state,
 	}, nil
 }

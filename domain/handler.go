@@ -109,7 +109,11 @@ func (h handler[S, C, E]) decideAndAppend(
 	}
 	events := make([]contrail.Event, len(payloads))
 	for i, payload := range payloads {
-		events[i] = actor.event(payload)
+		event, err := h.decider.Codec.Encode(payload)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", stream, err)
+		}
+		events[i] = actor.sign(event)
 	}
 	recorded, err := store.Append(ctx, stream, aggregate.Version, events...)
 	if err != nil {

@@ -12,7 +12,8 @@ import (
 // rule.FieldErrors for an actor without a tenant or a user, contrail.ErrConflict when the last attempt found one, and the
 // store's errors. Ending ctx ends the transaction that is under way, and no other is begun.
 type InvoiceService struct {
-	handler handler[invoice.State, invoice.Command, invoice.Event]
+	handler    handler[invoice.State, invoice.Command, invoice.Event]
+	references references
 }
 
 // DraftInvoice is what a new invoice says.
@@ -37,7 +38,7 @@ func NewInvoiceService(transactor Transactor, clock Clock, config Config) (*Invo
 	if err != nil {
 		return nil, err
 	}
-	return &InvoiceService{handler}, nil
+	return &InvoiceService{handler, newReferences()}, nil
 }
 
 // Draft makes a new invoice. Organisation and contact must be the tenant's, belong together and live: ErrNotFound,
@@ -45,10 +46,10 @@ func NewInvoiceService(transactor Transactor, clock Clock, config Config) (*Invo
 func (s *InvoiceService) Draft(ctx context.Context, actor Actor, draft DraftInvoice) (Result, error) {
 	now := s.handler.clock()
 	return s.handler.create(ctx, actor, func(ctx context.Context, store Store, id string) (invoice.Command, error) {
-		if err := checkOrganisation(ctx, store, actor, draft.OrganisationID); err != nil {
+		if err := s.references.checkOrganisation(ctx, store, actor, draft.OrganisationID); err != nil {
 			return nil, err
 		}
-		if err := checkContact(ctx, store, actor, draft.OrganisationID, draft.ContactID); err != nil {
+		if err := s.references.checkContact(ctx, store, actor, draft.OrganisationID, draft.ContactID); err != nil {
 			return nil, err
 		}
 		return invoice.Draft{
@@ -62,7 +63,7 @@ func (s *InvoiceService) Draft(ctx context.Context, actor Actor, draft DraftInvo
 func (s *InvoiceService) Update(ctx context.Context, actor Actor, id string, update UpdateInvoice) (Result, error) {
 	return s.handler.change(ctx, actor, id, func(ctx context.Context, store Store, state invoice.State) (invoice.Command, error) {
 		if update.ContactID != "" && update.ContactID != state.ContactID {
-			if err := checkContact(ctx, store, actor, state.OrganisationID, update.ContactID); err != nil {
+			if err := s.references.checkContact(ctx, store, actor, state.OrganisationID, update.ContactID); err != nil {
 				return nil, err
 			}
 		}

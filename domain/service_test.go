@@ -9,8 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/contrail-events/contrail"
+	"github.com/contrail-events/contrail/codec"
 	"github.com/contrail-events/contrail/domain"
-	"github.com/contrail-events/contrail/domain/codec"
 	"github.com/contrail-events/contrail/domain/contact"
 	"github.com/contrail-events/contrail/domain/invoice"
 	"github.com/contrail-events/contrail/domain/organisation"

@@ -70,6 +70,12 @@ func (e Created) EventMetadata() contrail.Metadata {
 	return contrail.Metadata{KeyOrganisationID: e.OrganisationID}
 }
 
+// WithEventMetadata is e with the organisation that the metadata name.
+func (e Created) WithEventMetadata(metadata contrail.Metadata) (Created, error) {
+	e.OrganisationID = metadata[KeyOrganisationID]
+	return e, nil
+}
+
 func (Created) isEvent() {}
 func (Updated) isEvent() {}
 func (Deleted) isEvent() {}

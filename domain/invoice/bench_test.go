@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/contrail-events/contrail"
+	"github.com/contrail-events/contrail/codec"
 	"github.com/contrail-events/contrail/domain/invoice"
 )
 
@@ -15,14 +16,15 @@ import (
 func BenchmarkDraft(b *testing.B) {
 	command := draft()
 	command.LineItems = slices.Repeat(command.LineItems, 5)
+	reader := codec.MustNew(invoice.Events()...)
 	b.ReportAllocs()
 	for b.Loop() {
 		events, err := invoice.Decide(invoice.State{}, command)
 		require.NoError(b, err)
 		data, err := json.Marshal(events[0])
 		require.NoError(b, err)
-		event, err := invoice.Decode(contrail.Recorded{Type: "InvoiceDrafted", Data: data})
+		decoded, err := codec.DecodeAs[invoice.Event](reader, contrail.Recorded{Type: "InvoiceDrafted", Data: data})
 		require.NoError(b, err)
-		require.Equal(b, "i1", invoice.Evolve(invoice.State{}, event).ID)
+		require.Equal(b, "i1", invoice.Evolve(invoice.State{}, decoded[0]).ID)
 	}
 }

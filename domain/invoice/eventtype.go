@@ -25,6 +25,12 @@ func (e Drafted) EventMetadata() contrail.Metadata {
 	return contrail.Metadata{KeyDraftedOn: e.DraftedOn.String()}
 }
 
+// WithEventMetadata is e with the day that the metadata name; none where a plain SQL writer left it out. The error is [ErrDate].
+func (e Drafted) WithEventMetadata(metadata contrail.Metadata) (Drafted, error) {
+	err := e.DraftedOn.UnmarshalText([]byte(metadata[KeyDraftedOn]))
+	return e, err
+}
+
 func (Drafted) isEvent() {}
 func (Updated) isEvent() {}
 func (Issued) isEvent()  {}

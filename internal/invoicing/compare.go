@@ -115,8 +115,9 @@ func (f *folding) organisations(ctx context.Context) (int, error) {
 	if err != nil {
 		return 0, err
 	}
+	decider := domain.Organisations()
 	for _, stream := range streams {
-		folded, err := fold(ctx, f, domain.Organisations(), stream)
+		folded, err := fold(ctx, f, decider, stream)
 		if err != nil {
 			return 0, err
 		}
@@ -130,8 +131,9 @@ func (f *folding) invoices(ctx context.Context) (int, error) {
 	if err != nil {
 		return 0, err
 	}
+	decider := domain.Invoices()
 	for _, stream := range streams {
-		folded, err := fold(ctx, f, domain.Invoices(), stream)
+		folded, err := fold(ctx, f, decider, stream)
 		if err == nil && folded.State.CheckLive() == nil {
 			err = f.add(folded.State)
 		}

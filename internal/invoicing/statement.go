@@ -12,6 +12,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/contrail-events/contrail"
+	"github.com/contrail-events/contrail/codec"
 	"github.com/contrail-events/contrail/domain/invoice"
 	"github.com/contrail-events/contrail/subscribers"
 )
@@ -30,18 +31,19 @@ func NewStatementProjection(
 	if len(config.Filter) == 0 {
 		config.Filter = subjects(config.Prefix, invoice.Category)
 	}
-	return subscribers.NewProjection(js, pool, config, statement{logger: config.Logger}.project)
+	return subscribers.NewProjection(js, pool, config, statement{logger: config.Logger, codec: codec.MustNew(invoice.Events()...)}.project)
 }
 
 // statement leaves out, with a warning, what the domain would not have written: anybody may insert an event by hand, and one that makes no
 // sense of an invoice must not stop the statements of all the others.
 type statement struct {
 	logger *slog.Logger // nil: silence
+	codec  *codec.Codec
 }
 
 func (s statement) project(ctx context.Context, tx pgx.Tx, events []contrail.Delivered[json.RawMessage]) error {
 	for _, e := range events {
-		err := projectInvoice(ctx, tx, e.Recorded)
+		err := s.projectOne(ctx, tx, e.Recorded)
 		switch {
 		case err == nil:
 		case !contrail.IsPermanent(err):
@@ -54,12 +56,22 @@ func (s statement) project(ctx context.Context, tx pgx.Tx, events []contrail.Del
 	return nil
 }
 
-// projectInvoice turns one event into what it does to the statement. A permanent error means that nothing was written.
-func projectInvoice(ctx context.Context, tx pgx.Tx, e contrail.Recorded) error {
-	event, err := invoice.Decode(e)
+// projectOne decodes an event and projects what it was. A permanent error means that nothing was written.
+func (s statement) projectOne(ctx context.Context, tx pgx.Tx, e contrail.Recorded) error {
+	events, err := codec.DecodeAs[invoice.Event](s.codec, e)
 	if err != nil {
 		return contrail.Permanent(err)
 	}
+	for _, event := range events {
+		if err := projectInvoice(ctx, tx, e, event); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// projectInvoice turns one event into what it does to the statement.
+func projectInvoice(ctx context.Context, tx pgx.Tx, e contrail.Recorded, event invoice.Event) error {
 	switch event := event.(type) {
 	case invoice.Drafted:
 		return keepSubTotal(ctx, tx, e.Stream.ID(), event.Invoice)

@@ -45,6 +45,7 @@ func Decode(payload []byte) (Message, error) {
 	delete(attributes, "datacontenttype")
 	delete(attributes, "partitionkey")
 	message.Metadata = r.metadata()
+	message.Sealed = message.Metadata[contrail.KeySealedWith] != ""
 	if err := (contrail.Event{Type: message.Type, Metadata: message.Metadata}).Validate(); err != nil && r.err == nil {
 		r.err = &ForeignError{Reason: err.Error()}
 	}
@@ -126,6 +127,7 @@ func (r *reader) metadata() contrail.Metadata {
 func keyOf(attribute string) string {
 	for _, key := range []string{
 		contrail.KeyCorrelationID, contrail.KeyCausationID, contrail.KeyTenantID, contrail.KeyUserID,
+		contrail.KeySchemaVersion, contrail.KeySealedWith,
 	} {
 		if attribute == contrail.Attribute(key) {
 			return key

@@ -1,2 +1,0 @@
-// Package codec reads recorded events into the structs that the aggregates declare for them.
-package codec

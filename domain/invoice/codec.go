@@ -1,0 +1,15 @@
+package invoice
+
+import "github.com/contrail-events/contrail/codec"
+
+// Events is what a codec is to know of this aggregate: all that it ever recorded.
+func Events() []codec.Registration {
+	return []codec.Registration{
+		codec.Type[Drafted](),
+		codec.Type[Updated](),
+		codec.Type[Issued](),
+		codec.Type[Paid](),
+		codec.Type[Voided](),
+		codec.Type[Deleted](),
+	}
+}
