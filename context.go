@@ -11,7 +11,8 @@ type surroundings func() Metadata
 type surroundingsKey struct{}
 
 // WithMetadata returns a ctx in which every append adds metadata to events that do not carry those keys themselves: who acts, for which
-// tenant, in which request. Values in ctx already are kept where metadata does not name the same key.
+// tenant, in which request. Values in ctx already are kept where metadata does not name the same key. [KeySchemaVersion] and [KeySealedWith]
+// describe one event's data, and are not added to another.
 func WithMetadata(ctx context.Context, metadata Metadata) context.Context {
 	own := maps.Clone(metadata)
 	return context.WithValue(ctx, surroundingsKey{}, surroundings(func() Metadata {
@@ -32,13 +33,21 @@ func MetadataFrom(ctx context.Context) Metadata {
 // CausedBy returns a ctx for what an event sets off: what is appended with it has the event's id as causation, and its correlation, tenant,
 // user and trace context. An event without a correlation begins one, with its own id. Handlers are called with such a ctx.
 func CausedBy(ctx context.Context, event Recorded) context.Context {
+	id, keys := event.ID, [...]string{KeyCorrelationID, KeyTenantID, KeyUserID, KeyTraceparent, KeyTracestate}
+	var values [len(keys)]string // as they are now: the event's metadata is the caller's to change
+	for i, key := range keys {
+		values[i] = event.Metadata[key]
+	}
 	return context.WithValue(ctx, surroundingsKey{}, surroundings(func() Metadata {
 		merged := MetadataFrom(ctx)
-		merged[KeyCausationID] = event.ID.String()
-		merged[KeyCorrelationID] = event.ID.String()
-		for _, key := range []string{KeyCorrelationID, KeyTenantID, KeyUserID, KeyTraceparent, KeyTracestate} {
-			if value := event.Metadata[key]; value != "" {
-				merged[key] = value
+		merged[KeyCausationID] = id.String()
+		merged[KeyCorrelationID] = id.String()
+		for i, key := range keys {
+			if key == KeyTraceparent && values[i] != "" {
+				delete(merged, KeyTracestate) // belongs to the traceparent that is replaced
+			}
+			if values[i] != "" {
+				merged[key] = values[i]
 			}
 		}
 		return merged

@@ -48,6 +48,31 @@ func TestCausedBy(t *testing.T) {
 	}
 }
 
+// A tracestate belongs to its traceparent.
+func TestCausedByTakesATraceContextAsAWhole(t *testing.T) {
+	t.Parallel()
+	ctx := contrail.WithMetadata(t.Context(), contrail.Metadata{"traceparent": "00-c-d-01", "tracestate": "other=1"})
+	found := contrail.MetadataFrom(contrail.CausedBy(ctx, contrail.Recorded{Metadata: contrail.Metadata{"traceparent": "00-a-b-01"}}))
+	require.Equal(t, "00-a-b-01", found["traceparent"])
+	require.NotContains(t, found, "tracestate")
+	require.Equal(t, "other=1", contrail.MetadataFrom(contrail.CausedBy(ctx, contrail.Recorded{}))["tracestate"])
+}
+
+// A map stays its owner's: what becomes of it later changes no ctx.
+func TestMetadataInContextIsACopy(t *testing.T) {
+	t.Parallel()
+	metadata := contrail.Metadata{"tenant_id": "t1", "correlation_id": "c1"}
+	caused := contrail.CausedBy(t.Context(), contrail.Recorded{Metadata: metadata})
+	within := contrail.WithMetadata(t.Context(), metadata)
+	metadata["tenant_id"] = "t2"
+	delete(metadata, "correlation_id")
+	for _, ctx := range []context.Context{caused, within} {
+		require.Equal(t, "t1", contrail.MetadataFrom(ctx)["tenant_id"])
+		require.Equal(t, "c1", contrail.MetadataFrom(ctx)["correlation_id"])
+	}
+	require.Empty(t, contrail.MetadataFrom(contrail.WithMetadata(t.Context(), nil)))
+}
+
 func ExampleWithMetadata() {
 	// In a middleware of the service, once a request:
 	ctx := contrail.WithMetadata(context.Background(), contrail.Metadata{

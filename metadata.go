@@ -4,6 +4,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // Metadata is what goes along with an event: a flat map of strings. Keys match [a-z][a-z0-9_]*. In a message each key is an extension
@@ -46,6 +47,8 @@ func (m Metadata) Validate() error {
 			reason = "becomes the same CloudEvents attribute as " + other
 		case strings.ContainsRune(m[key], 0):
 			reason = "has a value with a NUL, which PostgreSQL cannot hold"
+		case !utf8.ValidString(m[key]):
+			reason = "has a value that is not UTF-8"
 		}
 		if reason != "" {
 			return &InvalidError{What: "metadata key", Value: key, Reason: reason}

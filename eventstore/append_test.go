@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -258,18 +259,31 @@ func TestAppendRefusesWhatCouldNotBePublished(t *testing.T) {
 		"metadata key":       {invoice42, with(func(e *contrail.Event) { e.Metadata = contrail.Metadata{"Tenant": "x"} }), "[a-z]"},
 		"reserved key":       {invoice42, with(func(e *contrail.Event) { e.Metadata = contrail.Metadata{"source": "x"} }), "CloudEvents"},
 		"colliding keys":     {invoice42, with(func(e *contrail.Event) { e.Metadata = contrail.Metadata{"a_b": "x", "ab": "y"} }), "the same"},
+		"metadata no UTF-8":  {invoice42, with(func(e *contrail.Event) { e.Metadata = contrail.Metadata{"note": "\xff"} }), "not UTF-8"},
 		"not JSON":           {invoice42, with(func(e *contrail.Event) { e.Data = json.RawMessage(`{`) }), "not JSON"},
 		"unmarshallable":     {invoice42, with(func(e *contrail.Event) { e.Data = func() {} }), "not JSON"},
 		"too large":          {invoice42, with(func(e *contrail.Event) { e.Data = strings.Repeat("x", 512<<10) }), "524288 allowed"},
 		"numbers that grow":  {invoice42, with(func(e *contrail.Event) { e.Data = json.RawMessage(`[1e131071,1e131071,1E131071,1e131071]`) }), "524288 allowed"},
 		"a number too large": {invoice42, with(func(e *contrail.Event) { e.Data = json.RawMessage(`1e200000`) }), "jsonb"},
-		"not UTF-8":          {invoice42, with(func(e *contrail.Event) { e.Data = json.RawMessage("\"\xff\"") }), "jsonb"},
+		"not UTF-8":          {invoice42, with(func(e *contrail.Event) { e.Data = json.RawMessage("\"\xff\"") }), "not UTF-8"},
 		"NUL in jsonb":       {invoice42, with(func(e *contrail.Event) { e.Data = json.RawMessage(`"\u0000"`) }), "jsonb"},
 	} {
 		_, err := appendNow(t.Context(), pool, test.stream, eventstore.Any, test.event)
 		var invalid *contrail.InvalidError
 		require.ErrorAs(t, err, &invalid, name)
 		require.ErrorContains(t, err, test.reason, name)
+	}
+	require.Empty(t, everything(t, pool))
+}
+
+// A version that was counted wrongly must not turn into an append that expects nothing.
+func TestAppendRefusesAVersionBelowZero(t *testing.T) {
+	t.Parallel()
+	pool := pgtest.New(t)
+	for _, n := range []int64{-1, -2, -3, math.MinInt64} {
+		_, err := appendNow(t.Context(), pool, invoice42, eventstore.Exactly(n), happened("A"))
+		require.ErrorIs(t, err, contrail.ErrInvalid, n)
+		require.EqualError(t, err, `append to invoice-42: expected version "below zero" must be 0 or more`)
 	}
 	require.Empty(t, everything(t, pool))
 }

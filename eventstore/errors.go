@@ -23,6 +23,12 @@ var (
 	ErrSequence        = errors.New("the sequence of contrail.events was altered")
 )
 
+// ErrNotFound says that there is no such event.
+var ErrNotFound = errors.New("there is no such event")
+
+// ErrIsolation says that a transaction keeps one snapshot for all its statements, so that it can't tell what is settled.
+var ErrIsolation = errors.New("the transaction is at REPEATABLE READ or above")
+
 // ErrTransactionAborted says that the caller's transaction had failed before, or had ended, when it was handed over.
 var ErrTransactionAborted = errors.New("the transaction is aborted or over")
 
@@ -64,15 +70,9 @@ func (e *DuplicateError) Error() string {
 // translate turns what a driver reports for an append into this package's words, once. It knows errors by their SQLSTATE and by the
 // constraint that their text names, since that is what pgx and pq have in common.
 func translate(stream contrail.StreamID, expected ExpectedVersion, err error) error {
-	if errors.Is(err, pgx.ErrTxClosed) || errors.Is(err, sql.ErrTxDone) {
-		return fmt.Errorf("%w: %w", ErrTransactionAborted, err)
-	}
-	refusal, ok := errors.AsType[interface {
-		error
-		SQLState() string
-	}](err)
+	refusal, ok := errors.AsType[refusal](err)
 	if !ok {
-		return err
+		return translateRead(err)
 	}
 	switch state := refusal.SQLState(); {
 	case state == "23505" && strings.Contains(refusal.Error(), "events_stream_version_key"):
@@ -83,10 +83,30 @@ func translate(stream contrail.StreamID, expected ExpectedVersion, err error) er
 		return &ConflictError{Stream: stream, Expected: expected, Actual: -1}
 	case slices.Contains([]string{"22P05", "22P02", "22003", "22021", "54000", "54001"}, state): // \u0000, 1e200000, not UTF-8, too deep …
 		return &contrail.InvalidError{What: "data of stream", Value: stream.String(), Reason: "can't be held as jsonb: " + refusal.Error()}
-	case state == "25P02":
+	}
+	return translateRead(err)
+}
+
+// translateRead is translate for what may happen to any statement.
+func translateRead(err error) error {
+	if errors.Is(err, pgx.ErrTxClosed) || errors.Is(err, sql.ErrTxDone) {
 		return fmt.Errorf("%w: %w", ErrTransactionAborted, err)
-	case state == "42P01" || state == "3F000" || state == "42883":
+	}
+	refusal, ok := errors.AsType[refusal](err)
+	if !ok {
+		return err
+	}
+	switch refusal.SQLState() {
+	case "25P02":
+		return fmt.Errorf("%w: %w", ErrTransactionAborted, err)
+	case "42P01", "3F000", "42883":
 		return fmt.Errorf("%w: run `contrail migrate` (%w)", ErrNotMigrated, err)
 	}
 	return err
+}
+
+// refusal is an error of the server's, from either driver.
+type refusal interface {
+	error
+	SQLState() string
 }

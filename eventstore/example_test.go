@@ -110,3 +110,69 @@ func ExampleFeed() {
 	// 2 invoice-2 InvoiceDrafted
 	// 3 invoice-3 InvoiceDrafted
 }
+
+func ExampleStore_Read() {
+	ctx := context.Background()
+	pool, closeAll := exampleStore(ctx)
+	defer closeAll()
+	_, err := pool.Exec(ctx, `INSERT INTO contrail.events (stream, version, type, data, metadata) VALUES
+		('invoice-1', 1, 'InvoiceDrafted', '{}', '{"correlation_id":"request-7"}'), ('contact-1', 1, 'ContactCreated', '{}', '{}'),
+		('invoice-2', 1, 'InvoiceDrafted', '{}', '{}'), ('invoice-1', 2, 'InvoiceIssued', '{}', '{"correlation_id":"request-7"}')`)
+	if err != nil {
+		panic(err)
+	}
+	store, err := eventstore.New(eventstore.Config{})
+	if err != nil {
+		panic(err)
+	}
+	show := func(title string, query eventstore.Query) {
+		fmt.Println(title)
+		for event, err := range store.Read(ctx, pool, query) {
+			if err != nil {
+				panic(err)
+			}
+			fmt.Println(" ", event.Position, event.Stream, event.Type)
+		}
+	}
+	show("a category", eventstore.Query{Category: "invoice"})
+	show("everything above position 2", eventstore.Query{After: 2})
+	show("what one request set off", eventstore.Query{CorrelationID: "request-7"})
+	show("the newest", eventstore.Query{Backwards: true, Limit: 1})
+	// Output:
+	// a category
+	//   1 invoice-1 InvoiceDrafted
+	//   3 invoice-2 InvoiceDrafted
+	//   4 invoice-1 InvoiceIssued
+	// everything above position 2
+	//   3 invoice-2 InvoiceDrafted
+	//   4 invoice-1 InvoiceIssued
+	// what one request set off
+	//   1 invoice-1 InvoiceDrafted
+	//   4 invoice-1 InvoiceIssued
+	// the newest
+	//   4 invoice-1 InvoiceIssued
+}
+
+func ExampleStore_LoadBackwards() {
+	ctx := context.Background()
+	pool, closeAll := exampleStore(ctx)
+	defer closeAll()
+	_, err := pool.Exec(ctx, `INSERT INTO contrail.events (stream, version, type, data)
+		SELECT 'invoice-42', n, 'InvoiceUpdated', '{}' FROM generate_series(1, 9) n`)
+	if err != nil {
+		panic(err)
+	}
+	store, err := eventstore.New(eventstore.Config{})
+	if err != nil {
+		panic(err)
+	}
+	for event, err := range store.LoadBackwards(ctx, pool, contrail.NewStreamID("invoice", "42"), 0) {
+		if err != nil || event.Version < 8 {
+			break
+		}
+		fmt.Println(event.Version)
+	}
+	// Output:
+	// 9
+	// 8
+}

@@ -13,20 +13,30 @@ const (
 	Any ExpectedVersion = -1
 	// StreamExists expects at least one event.
 	StreamExists ExpectedVersion = -2
+
+	belowZero ExpectedVersion = -3
 )
 
-// Exactly expects the stream to be at version n, that of its last event. Exactly(0) is [NoStream].
-func Exactly(n int64) ExpectedVersion { return ExpectedVersion(n) }
+// Exactly expects the stream to be at version n, that of its last event. Exactly(0) is [NoStream]. Below zero it is refused by Append: it is
+// not taken for [Any].
+func Exactly(n int64) ExpectedVersion {
+	if n < 0 {
+		return belowZero
+	}
+	return ExpectedVersion(n)
+}
 
 // String names the expectation, as in "version 3".
 func (v ExpectedVersion) String() string {
-	switch v {
-	case NoStream:
+	switch {
+	case v == NoStream:
 		return "no stream"
-	case Any:
+	case v == Any:
 		return "any version"
-	case StreamExists:
+	case v == StreamExists:
 		return "a stream that exists"
+	case !v.valid():
+		return "below zero"
 	}
 	return fmt.Sprintf("version %d", int64(v))
 }

@@ -1,4 +1,7 @@
 package eventstore
 
-// StoredSize is storedSize.
-func StoredSize(data []byte) int { return storedSize(data) }
+// Statement is what [Store.Read] asks for a page of the query's events.
+func (s *Store) Statement(query Query) (statement string, args []any) {
+	condition, args := query.condition(0, 1<<62)
+	return s.source + condition, append(args, pageEvents)
+}

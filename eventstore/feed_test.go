@@ -1,10 +1,8 @@
 package eventstore_test
 
 import (
-	"context"
-	"strconv"
+	"math"
 	"testing"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
@@ -70,107 +68,18 @@ func TestFeedBeginsAfterAPositionAndSeeks(t *testing.T) {
 	require.ErrorContains(t, err, "BatchEvents")
 }
 
-// sleepUntil sleeps as a relay does until the feed has something.
-func sleepUntil(ctx context.Context, tb testing.TB, sleeper *eventstore.Sleeper, feed *eventstore.Feed) (found []contrail.Recorded) {
-	tb.Helper()
-	read := func(ctx context.Context) (bool, error) {
-		events, err := feed.Next(ctx)
-		found = append(found, events...)
-		return len(found) > 0, err
-	}
-	for {
-		ok, err := read(ctx)
-		require.NoError(tb, err)
-		if ok {
-			return found
-		}
-		require.NoError(tb, sleeper.Sleep(ctx, read))
-	}
-}
-
-// Each commit must wake the sleeper by itself: the safety read is a minute away.
-func TestSleeperWakesForEveryCommit(t *testing.T) {
+// Whoever wants no bound says so with the greatest number there is.
+func TestFeedTakesTheGreatestBounds(t *testing.T) {
 	t.Parallel()
 	pool := pgtest.New(t)
-	conn := connect(t, pool)
-	feed, sleeper := newFeed(t, conn, eventstore.FeedConfig{}), eventstore.NewSleeper(conn, time.Minute)
-	const commits = 300
-	go func() {
-		for i := range commits {
-			_, err := appendNow(t.Context(), pool, contrail.NewStreamID("a", strconv.Itoa(i)), eventstore.Any, happened("A"))
-			if err != nil {
-				t.Errorf("append: %v", err)
-			}
-		}
-	}()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
-	defer cancel()
-	for read := 0; read < commits; {
-		events := sleepUntil(ctx, t, sleeper, feed)
-		read += len(events)
+	_, err := pool.Exec(t.Context(), fillSQL, 50, 10)
+	require.NoError(t, err)
+	feed := newFeed(t, connect(t, pool), eventstore.FeedConfig{BatchEvents: math.MaxInt, BatchBytes: math.MaxInt})
+	for range 2 {
+		events, err := feed.Next(t.Context())
+		require.NoError(t, err)
+		require.Len(t, events, 50)
+		_, err = pool.Exec(t.Context(), fillSQL, 50, 10)
+		require.NoError(t, err)
 	}
-}
-
-// An appender that was in flight before the reader lay down sends no notification; the reader must not fall asleep over it.
-func TestSleeperDoesNotSleepOverAnOpenAppender(t *testing.T) {
-	t.Parallel()
-	pool := pgtest.New(t)
-	conn := connect(t, pool)
-	feed, sleeper := newFeed(t, conn, eventstore.FeedConfig{}), eventstore.NewSleeper(conn, time.Minute)
-	tx, err := pool.Begin(t.Context())
-	require.NoError(t, err)
-	_, err = newStore(t).Append(t.Context(), tx, invoice42, eventstore.NoStream, happened("A"))
-	require.NoError(t, err)
-	for range 5 {
-		require.NoError(t, sleeper.Sleep(t.Context(), func(context.Context) (bool, error) { return false, nil }))
-	}
-	require.NoError(t, tx.Commit(t.Context()))
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-	defer cancel()
-	events := sleepUntil(ctx, t, sleeper, feed)
-	require.Len(t, events, 1)
-}
-
-// Nobody sleeps, nobody is notified; somebody sleeps, the next commit notifies.
-func TestCommitsNotifyOnlyASleeper(t *testing.T) {
-	t.Parallel()
-	pool := pgtest.New(t)
-	listener := connect(t, pool)
-	_, err := listener.Exec(t.Context(), `LISTEN contrail`)
-	require.NoError(t, err)
-	notified := func() bool {
-		ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
-		defer cancel()
-		_, err := listener.WaitForNotification(ctx)
-		return err == nil
-	}
-	_, err = appendNow(t.Context(), pool, invoice42, eventstore.Any, happened("A"))
-	require.NoError(t, err)
-	require.False(t, notified())
-
-	sleeper := eventstore.NewSleeper(connect(t, pool), time.Minute)
-	err = sleeper.Sleep(t.Context(), func(ctx context.Context) (bool, error) {
-		_, err := appendNow(ctx, pool, invoice42, eventstore.Any, happened("A"))
-		return false, err
-	})
-	require.NoError(t, err)
-	require.True(t, notified())
-
-	_, err = appendNow(t.Context(), pool, invoice42, eventstore.Any, happened("A"))
-	require.NoError(t, err)
-	require.False(t, notified(), "awake again")
-}
-
-func TestSleeperEndsWithTheSafetyReadAndWithItsContext(t *testing.T) {
-	t.Parallel()
-	pool := pgtest.New(t)
-	conn := connect(t, pool)
-	nothing := func(context.Context) (bool, error) { return false, nil }
-	require.NoError(t, eventstore.NewSleeper(conn, 50*time.Millisecond).Sleep(t.Context(), nothing))
-	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
-	defer cancel()
-	require.ErrorIs(t, eventstore.NewSleeper(conn, time.Minute).Sleep(ctx, nothing), context.DeadlineExceeded)
-	require.ErrorIs(t, eventstore.NewSleeper(conn, time.Minute).Sleep(ctx, nothing), context.DeadlineExceeded, "over before it began")
-	_, err := newFeed(t, conn, eventstore.FeedConfig{}).Next(t.Context())
-	require.NoError(t, err, "the connection goes on")
 }

@@ -6,7 +6,6 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
@@ -42,7 +41,10 @@ func TestMigrateByEightAtOnce(t *testing.T) {
 		})
 	}
 	processes.Wait()
-	require.Equal(t, []string{"00001_events.sql", "00002_relays.sql", "00003_consumers.sql"}, applied, "each once, in order")
+	require.Equal(t, []string{
+		"00001_events.sql", "00002_relays.sql", "00003_consumers.sql", "00004_reading.sql", "00005_snapshots.sql", "00006_keys.sql",
+		"00007_offsets.sql", "00008_imports.sql",
+	}, applied, "each once, in order")
 	require.NoError(t, eventstore.Check(t.Context(), pool))
 }
 
@@ -104,24 +106,23 @@ func TestCheckRefusesAnAlteredSequence(t *testing.T) {
 	}
 }
 
-// The owner of a schema that is there already need not be allowed to create one.
+// The owner of a schema that is there already need not be allowed to create one, nor anything else.
 func TestMigrateIntoASchemaThatIsThere(t *testing.T) {
 	t.Parallel()
-	pool := emptyPool(t)
-	role := "migrator_" + strings.ReplaceAll(uuid.NewString(), "-", "")
-	for _, statement := range []string{`CREATE ROLE ` + role, `CREATE SCHEMA contrail AUTHORIZATION ` + role} {
-		_, err := pool.Exec(t.Context(), statement)
-		require.NoError(t, err)
-	}
-	config := pool.Config()
-	config.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
-		_, err := conn.Exec(ctx, `SET ROLE `+role)
-		return err
-	}
-	theirs, err := pgxpool.NewWithConfig(t.Context(), config)
+	pool, ctx := emptyPool(t), t.Context()
+	owner := login(t, pool)
+	_, err := pool.Exec(ctx, `CREATE SCHEMA contrail AUTHORIZATION `+owner.Config().ConnConfig.User)
 	require.NoError(t, err)
-	defer theirs.Close()
-	_, err = eventstore.Migrate(t.Context(), theirs)
+	_, err = eventstore.Migrate(ctx, owner)
+	require.NoError(t, err)
+	_, err = eventstore.MigrateDown(ctx, owner, 1)
+	require.NoError(t, err)
+	_, err = eventstore.Migrate(ctx, owner)
+	require.NoError(t, err)
+	differences, err := eventstore.Validate(ctx, owner)
+	require.NoError(t, err)
+	require.Empty(t, differences)
+	_, err = appendNow(ctx, owner, invoice42, eventstore.NoStream, happened("A"))
 	require.NoError(t, err)
 }
 

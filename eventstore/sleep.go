@@ -9,115 +9,152 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// The "asleep" key: a sleeping reader holds it exclusively, every appender tries it shared and sends a NOTIFY only when it fails.
-// The reader gets it only while no appender is in flight, so nothing can slip in between its last read and its wait.
+// The pause of a reader that can't sleep, as appenders are in flight: it doubles from the one to the other.
 const (
-	sleepSQL = `SELECT pg_try_advisory_lock(1129270869, 0)`
-	wakeSQL  = `SELECT pg_advisory_unlock(1129270869, 0)`
+	shortestPause = time.Millisecond
+	longestPause  = 100 * time.Millisecond
 )
 
-// Defaults of a [Sleeper].
-const (
-	DefaultSafetyRead = 5 * time.Second
-	shortestPause     = time.Millisecond
-	longestPause      = 50 * time.Millisecond
-)
-
-// Sleeper lets a reader wait for events without polling and without a NOTIFY in every commit. It uses the reader's own connection,
-// needs a session (no transaction-pooling proxy in between), and is not safe for concurrent use.
+// Sleeper lets a reader wait for events, in the way that a [Wake] chooses. It works on the reader's own connection, outside any
+// transaction, and is not safe for concurrent use. Any number of readers may sleep, each with a Sleeper and a connection of its own.
 type Sleeper struct {
-	conn       *pgx.Conn
-	safetyRead time.Duration
-	listening  bool
-	pause      time.Duration
+	conn  *pgx.Conn
+	wake  Wake
+	pid   uint32 // of the session that listens; 0 until it does
+	pause time.Duration
 }
 
-// NewSleeper returns a sleeper on the reader's connection. A sleep ends after safetyRead at the latest; zero means
-// [DefaultSafetyRead].
-func NewSleeper(conn *pgx.Conn, safetyRead time.Duration) *Sleeper {
-	if safetyRead <= 0 {
-		safetyRead = DefaultSafetyRead
+// NewSleeper returns a sleeper on the reader's connection, which stays the caller's to close; the zero Wake is Notify(0). A negative
+// duration is refused.
+func NewSleeper(conn *pgx.Conn, wake Wake) (*Sleeper, error) {
+	if err := wake.Validate(); err != nil {
+		return nil, fmt.Errorf("eventstore.NewSleeper: %w", err)
 	}
-	return &Sleeper{conn: conn, safetyRead: safetyRead, pause: shortestPause}
+	return &Sleeper{conn: conn, wake: wake, pause: shortestPause}, nil
 }
 
-// Sleep returns when there may be something to read: at once when read finds something, after a short pause while appenders are in
-// flight, otherwise when an append commits or the safety read is due. It calls read once, after falling asleep or resting, to see
-// what came until then. The end of ctx is an error; a query that has begun is finished all the same, so that the connection stays usable.
+// Sleep returns when read, which it calls every time that there might be something to read, has found something.
+//
+// With [Notify] read is called after falling asleep, when an append commits, and every safety read. While appenders are in flight nobody
+// falls asleep, and read is called after pauses that grow to 100 ms: twenty queries a second, one half of them to try again. With [Poll] it
+// is called every interval.
+//
+// The end of ctx is an error; a query that has begun is finished all the same, so that the connection stays usable, and read should do
+// likewise: a sleeper whose connection breaks can't tell the others to be awake in its place, and they find the next event by their safety
+// read. [ErrPooled] comes back where Notify has no session of its own.
+//
+// After nil the session goes on listening, for the next sleep: close the connection rather than give it back to a pool. After an error
+// nothing is left in it.
 func (s *Sleeper) Sleep(ctx context.Context, read func(context.Context) (found bool, err error)) error {
-	asleep, err := s.lieDown(ctx)
-	if err != nil {
-		return err
+	if s.wake.Polls() {
+		return s.poll(ctx, read)
 	}
-	if !asleep {
+	for {
+		if found, err := s.tryToSleep(ctx, read); err != nil {
+			return errors.Join(err, s.unlisten(ctx))
+		} else if found {
+			return nil
+		}
+	}
+}
+
+func (s *Sleeper) poll(ctx context.Context, read func(context.Context) (bool, error)) error {
+	for {
+		if err := pauseFor(ctx, s.wake.Interval()); err != nil {
+			return err
+		}
+		if found, err := read(ctx); err != nil || found {
+			return err
+		}
+	}
+}
+
+func (s *Sleeper) tryToSleep(ctx context.Context, read func(context.Context) (bool, error)) (found bool, err error) {
+	role, err := s.lieDown(ctx)
+	if err != nil {
+		return false, err
+	}
+	if role == awake {
 		return s.rest(ctx, read)
 	}
-	s.pause = shortestPause
-	found, err := read(ctx)
-	if err == nil && !found {
-		err = s.wait(ctx)
-	}
-	return errors.Join(err, s.wake(ctx))
+	found, err = s.doze(ctx, role, read)
+	return found, errors.Join(err, s.getUp(ctx, role))
 }
 
-// lieDown listens, and tries the key.
-func (s *Sleeper) lieDown(ctx context.Context) (asleep bool, err error) {
-	ctx, cancel := unbroken(ctx)
-	defer cancel()
-	if !s.listening {
-		if _, err := s.conn.Exec(ctx, `LISTEN contrail`); err != nil {
-			return false, fmt.Errorf("listen: %w", err)
+// rest pauses, longer each time that appenders are in flight and none has brought anything, and reads.
+func (s *Sleeper) rest(ctx context.Context, read func(context.Context) (bool, error)) (found bool, err error) {
+	pause := s.pause
+	s.pause = min(2*pause, longestPause)
+	if _, err := s.wait(ctx, pause); err != nil {
+		return false, err
+	}
+	found, err = read(ctx)
+	if found {
+		s.pause = shortestPause
+	}
+	return found, err
+}
+
+// doze reads and waits by turns, and keeps the key meanwhile: a holder that is woken for nothing, and gave it back, would wake the others. It
+// gets up all the same while anybody appends: with a holder asleep every append would notify, for as long as the slowest stays open. A
+// follower that is notified gets up, as the holder may have.
+func (s *Sleeper) doze(ctx context.Context, role string, read func(context.Context) (bool, error)) (found bool, err error) {
+	for {
+		calm, err := s.isCalm(ctx)
+		if err != nil {
+			return false, err
 		}
-		s.listening = true
+		if found, err := read(ctx); err != nil || found || !calm {
+			return found, err
+		}
+		s.pause = shortestPause
+		for notified := false; !notified; {
+			notified, err = s.wait(ctx, s.wake.Interval())
+			if err != nil || notified && role == follower {
+				return false, err
+			}
+			if found, err := read(ctx); err != nil || found {
+				return found, err
+			}
+		}
 	}
-	if err := s.conn.QueryRow(ctx, sleepSQL).Scan(&asleep); err != nil {
-		return false, fmt.Errorf("fall asleep: %w", err)
-	}
-	return asleep, nil
 }
 
-// unbroken is for a query that takes no time: ending it in the middle would cost the connection.
-func unbroken(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(context.WithoutCancel(ctx), DefaultSafetyRead)
+// wait returns on a notification, with all that are there already, and after limit.
+func (s *Sleeper) wait(ctx context.Context, limit time.Duration) (notified bool, err error) {
+	limited, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	_, err = s.conn.WaitForNotification(limited)
+	switch {
+	case err == nil:
+		s.forget(ctx)
+		return true, nil
+	case ctx.Err() != nil:
+		return false, context.Cause(ctx) //nolint:wrapcheck // the caller's own
+	case limited.Err() != nil && !s.conn.IsClosed():
+		return false, nil
+	}
+	return false, fmt.Errorf("wait for a notification: %w", err)
 }
 
-// rest pauses, a little longer each time that appenders are in flight and none has brought anything.
-func (s *Sleeper) rest(ctx context.Context, read func(context.Context) (bool, error)) error {
-	timer := time.NewTimer(s.pause)
+// forget drops the notifications that have been received: they tell of what the next read finds, or are the reader's own, from getting up.
+func (s *Sleeper) forget(ctx context.Context) {
+	over, cancel := context.WithCancel(ctx)
+	cancel()
+	for {
+		if _, err := s.conn.WaitForNotification(over); err != nil {
+			return
+		}
+	}
+}
+
+func pauseFor(ctx context.Context, pause time.Duration) error {
+	timer := time.NewTimer(pause)
 	defer timer.Stop()
 	select {
 	case <-ctx.Done():
 		return context.Cause(ctx) //nolint:wrapcheck // the caller's own
 	case <-timer.C:
-	}
-	found, err := read(ctx)
-	s.pause = min(s.pause*2, longestPause)
-	if found {
-		s.pause = shortestPause
-	}
-	return err
-}
-
-// wait returns on a notification, and when the safety read is due.
-func (s *Sleeper) wait(ctx context.Context) error {
-	limited, cancel := context.WithTimeout(ctx, s.safetyRead)
-	defer cancel()
-	_, err := s.conn.WaitForNotification(limited)
-	switch {
-	case err == nil, ctx.Err() == nil && limited.Err() != nil && !s.conn.IsClosed():
 		return nil
-	case ctx.Err() != nil:
-		return context.Cause(ctx) //nolint:wrapcheck // the caller's own
 	}
-	return fmt.Errorf("wait for a notification: %w", err)
-}
-
-// wake gives the key back also when ctx has ended, since the connection goes on.
-func (s *Sleeper) wake(ctx context.Context) error {
-	ctx, cancel := unbroken(ctx)
-	defer cancel()
-	if _, err := s.conn.Exec(ctx, wakeSQL); err != nil {
-		return fmt.Errorf("wake up: %w", err)
-	}
-	return nil
 }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/contrail-events/contrail/eventstore/erasure"
 )
 
 // Querier is what reading needs: a *pgxpool.Pool, a *pgx.Conn or a pgx.Tx.
@@ -21,12 +23,18 @@ type Config struct {
 	// MaxEventBytes bounds an event's data and metadata together, as JSON; zero means [DefaultMaxEventBytes]. Keep it below the
 	// broker's max_payload, less 1 KiB for the envelope.
 	MaxEventBytes int
+
+	// Keys encrypt the data of events that name a [contrail.Event] DataSubject, and decrypt it for readers; nil: such events are refused by
+	// Append ([ErrNoKeys]), and read as they are stored, with Sealed set.
+	Keys *erasure.Keyring
 }
 
 // Store appends events and loads streams. It holds no connection: each call is given the transaction or the pool to work on, so one
 // Store serves any number of goroutines.
 type Store struct {
 	maxEventBytes int
+	keys          *erasure.Keyring
+	source        string // what it selects from
 }
 
 // New returns a store, or an error that names every faulty field of cfg.
@@ -37,5 +45,9 @@ func New(cfg Config) (*Store, error) {
 	if cfg.MaxEventBytes == 0 {
 		cfg.MaxEventBytes = DefaultMaxEventBytes
 	}
-	return &Store{maxEventBytes: cfg.MaxEventBytes}, nil
+	source := fromEvents
+	if cfg.Keys != nil {
+		source = fromEventsWithKeys
+	}
+	return &Store{maxEventBytes: cfg.MaxEventBytes, keys: cfg.Keys, source: source}, nil
 }

@@ -35,8 +35,10 @@ type Config struct {
 
 	// AckTimeout is how long an acknowledgement may take before the outcome counts as unknown; 0 means 5 s. It bounds a drain, too.
 	AckTimeout time.Duration
-	// SafetyRead is the longest sleep of an idle relay; 0 means 5 s.
-	SafetyRead time.Duration
+	// Wake is how a relay that has nothing to do learns of new events; the zero value means eventstore.Notify(5 * time.Second). Choose
+	// [eventstore.Poll] behind a proxy that pools transactions: the relay then leads by a transaction that stays open, on a second
+	// connection, and asks nothing of a session.
+	Wake eventstore.Wake
 	// RetryMin and RetryMax bound the pause after a transient error, doubled each time and jittered; 0 means 50 ms and 5 s.
 	RetryMin, RetryMax time.Duration
 
@@ -57,7 +59,6 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.BatchBytes, eventstore.DefaultBatchBytes)
 	setDefault(&c.InFlight, 4)
 	setDefault(&c.AckTimeout, 5*time.Second)
-	setDefault(&c.SafetyRead, eventstore.DefaultSafetyRead)
 	setDefault(&c.RetryMin, 50*time.Millisecond)
 	setDefault(&c.RetryMax, 5*time.Second)
 	setDefault(&c.Identity, identity())
@@ -100,7 +101,9 @@ func (c Config) validate() error {
 	fault(c.BatchBytes < 0, "BatchBytes is %d, must not be negative", c.BatchBytes)
 	fault(c.InFlight < 0, "InFlight is %d, must not be negative", c.InFlight)
 	fault(c.AckTimeout < 0, "AckTimeout is %s, must not be negative", c.AckTimeout)
-	fault(c.SafetyRead < 0, "SafetyRead is %s, must not be negative", c.SafetyRead)
+	if err := c.Wake.Validate(); err != nil {
+		fault(true, "Wake: %w", err)
+	}
 	fault(c.RetryMin < 0 || c.RetryMax < c.RetryMin, "RetryMin is %s and RetryMax %s, must be in this order", c.RetryMin, c.RetryMax)
 	return errors.Join(faults...)
 }

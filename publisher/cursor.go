@@ -19,8 +19,9 @@ type cursor struct {
 const (
 	readCursorSQL = `SELECT position, sequence FROM contrail.relays WHERE stream = $1`
 
-	// One row, held for the length of the statement.
-	saveCursorSQL = `INSERT INTO contrail.relays AS r (stream, position, sequence, leader) VALUES ($1, $2, $3, $4)
+	// One row, held for the length of the statement, and not waited for on the disk: the setting ends with the statement's transaction.
+	saveCursorSQL = `INSERT INTO contrail.relays AS r (stream, position, sequence, leader)
+		SELECT $1::text, $2::bigint, $3::bigint, $4::text WHERE set_config('synchronous_commit', 'off', true) = 'off'
 		ON CONFLICT (stream) DO UPDATE
 		SET position = excluded.position, sequence = excluded.sequence, leader = excluded.leader, updated_at = now()`
 
@@ -29,7 +30,7 @@ const (
 	knowsSQL = `SELECT EXISTS (SELECT FROM contrail.events WHERE position = $1 AND id = $2)`
 )
 
-// ledger keeps a relay's cursor in contrail.relays, on the connection that holds the leadership: a relay that lost it can't write.
+// ledger keeps a relay's cursor in contrail.relays, on a connection that goes with the leadership: a relay that lost it can't write.
 type ledger struct {
 	conn     *pgx.Conn
 	stream   string

@@ -3,7 +3,9 @@ package publisher
 import (
 	"errors"
 	"fmt"
+	"slices"
 
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -80,4 +82,13 @@ func isFenced(err error) bool {
 func isRefusal(err error) bool {
 	api, ok := errors.AsType[*jetstream.APIError](err)
 	return errors.Is(err, nats.ErrMaxPayload) || ok && api.ErrorCode == codeMessageTooLarge
+}
+
+// hinted says what to do where statements that a driver has prepared are unknown to the server, or known to it by another's text.
+func hinted(err error) error {
+	refusal, ok := errors.AsType[*pgconn.PgError](err)
+	if ok && slices.Contains([]string{"26000", "42P05", "08P01"}, refusal.Code) {
+		return fmt.Errorf("%w; where a proxy pools transactions, add default_query_exec_mode=exec to the database's URL", err)
+	}
+	return err
 }

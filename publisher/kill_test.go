@@ -24,13 +24,23 @@ import (
 // startProcess starts a relay as a process of its own, which kills itself at a point of its loop, passed so many times; "" for never.
 func startProcess(tb testing.TB, pool *pgxpool.Pool, natsURL, point string, after int) *exec.Cmd {
 	tb.Helper()
+	process := relayProcess(pool, natsURL, point, after)
+	startRelay(tb, process)
+	return process
+}
+
+func relayProcess(pool *pgxpool.Pool, natsURL, point string, after int) *exec.Cmd {
 	process := exec.CommandContext(context.Background(), os.Args[0], "-test.run=^$")
 	process.Env = append(os.Environ(), "CONTRAIL_TEST_RELAY=1", "DATABASE_URL="+pool.Config().ConnString(), "NATS_URL="+natsURL,
 		"CONTRAIL_TEST_KILL_AT="+point, "CONTRAIL_TEST_KILL_AFTER="+strconv.Itoa(after))
 	process.Stderr = os.Stderr
+	return process
+}
+
+func startRelay(tb testing.TB, process *exec.Cmd) {
+	tb.Helper()
 	require.NoError(tb, process.Start())
 	tb.Cleanup(func() { _ = process.Process.Kill(); _ = process.Wait() })
-	return process
 }
 
 // awaitKilled waits until the process has ended by SIGKILL.

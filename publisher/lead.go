@@ -17,18 +17,19 @@ import (
 	"github.com/contrail-events/contrail/internal/wire"
 )
 
-// sessionSQL prepares the leader's connection. The server gives up on a vanished host after 11 s, so that a standby takes over; the
-// cursor is written without waiting for the disk; no timeout of the role's may end what is meant to wait.
+// sessionSQL prepares the leader's connection, which is a session of its own. The server gives up on a vanished host after 11 s, so that
+// a standby takes over; no timeout of the role's may end what is meant to wait.
 const sessionSQL = `SELECT set_config('application_name', left('contrail relay ' || $1, 63), false),
 	set_config('tcp_keepalives_idle', '5', false), set_config('tcp_keepalives_interval', '2', false),
 	set_config('tcp_keepalives_count', '3', false), set_config('tcp_user_timeout', '11000', false),
-	set_config('synchronous_commit', 'off', false), set_config('default_transaction_isolation', 'read committed', false),
+	set_config('default_transaction_isolation', 'read committed', false),
 	set_config('statement_timeout', '0', false), set_config('idle_session_timeout', '0', false)`
 
 // lead is a term of leadership: one connection that holds the lock, reads the feed and writes the cursor. When the connection goes, so
-// does the term.
+// does the term. Where the relay polls, the lock is on another connection, and the term goes with either.
 type lead struct {
 	conn   *pgx.Conn
+	lock   *openLock // nil when conn holds it
 	js     jetstream.JetStream
 	config Config
 	store  uuid.UUID
@@ -38,29 +39,58 @@ type lead struct {
 
 // takeLead waits, as a standby, until this relay leads.
 func (r *Relay) takeLead(ctx context.Context) (*lead, error) {
-	pooled, err := r.pool.Acquire(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("connect to PostgreSQL: %w", err)
-	}
-	l := &lead{conn: pooled.Hijack(), js: r.js, config: r.config, hook: r.hook}
-	if err := l.begin(ctx, r.exclusive); err != nil {
+	l := &lead{js: r.js, config: r.config, hook: r.hook}
+	if err := l.begin(ctx, r); err != nil {
 		l.close(ctx)
 		return nil, err
 	}
 	return l, nil
 }
 
-func (l *lead) begin(ctx context.Context, exclusive bool) error {
-	if err := eventstore.Check(ctx, l.conn); err != nil {
+// connect takes a connection out of the pool for good.
+func (r *Relay) connect(ctx context.Context) (*pgx.Conn, error) {
+	pooled, err := r.pool.Acquire(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("connect to PostgreSQL: %w", err)
+	}
+	return pooled.Hijack(), nil
+}
+
+func (l *lead) begin(ctx context.Context, r *Relay) (err error) {
+	if l.config.Wake.Polls() && r.exclusive {
+		if err := eventstore.Check(ctx, r.pool); err != nil { // now, and not when the leader has gone
+			return err
+		}
+		if l.lock, err = r.takeOpenLock(ctx); err != nil {
+			return err
+		}
+	}
+	if l.conn, err = r.connect(ctx); err != nil {
 		return err
 	}
-	if _, err := l.conn.Exec(ctx, sessionSQL, l.config.Identity); err != nil {
-		return fmt.Errorf("prepare the relay's session: %w", err)
+	if !l.config.Wake.Polls() {
+		if err := eventstore.CheckSession(ctx, l.conn, r.pool); err != nil {
+			return err
+		}
+	}
+	if err := eventstore.Check(ctx, l.conn); err != nil {
+		return err
 	}
 	if err := l.conn.QueryRow(ctx, `SELECT id FROM contrail.store`).Scan(&l.store); err != nil {
 		return fmt.Errorf("read the store's id: %w", err)
 	}
 	l.ledger = ledger{conn: l.conn, stream: l.config.Stream, identity: l.config.Identity}
+	if l.config.Wake.Polls() {
+		return nil
+	}
+	return l.beginSession(ctx, r.exclusive)
+}
+
+// beginSession prepares the session and waits for its lock.
+func (l *lead) beginSession(ctx context.Context, exclusive bool) error {
+	if _, err := l.conn.Exec(ctx, sessionSQL, l.config.Identity); err != nil {
+		return fmt.Errorf("prepare the relay's session: %w", err)
+	}
 	for leads := !exclusive; !leads; {
 		if err := l.conn.QueryRow(ctx, `SELECT contrail.lead($1)`, l.config.Stream).Scan(&leads); err != nil {
 			return fmt.Errorf("wait for the leadership: %w", err)
@@ -69,11 +99,38 @@ func (l *lead) begin(ctx context.Context, exclusive bool) error {
 	return nil
 }
 
-// close gives the leadership up at once, and the connection with it.
+// term returns a context that ends with the leadership, and the function that must be called at its end. A lock of its own that is lost
+// takes the other connection with it at once: who does not lead does not write the cursor. It is held while what is in flight is drained, too.
+func (l *lead) term(ctx context.Context) (context.Context, func()) {
+	if l.lock == nil {
+		return ctx, func() {}
+	}
+	holding, letGo := context.WithCancel(context.WithoutCancel(ctx))
+	ctx, end := context.WithCancelCause(ctx)
+	held := make(chan struct{})
+	go func() {
+		defer close(held)
+		if err := l.lock.hold(holding); err != nil {
+			_ = l.conn.PgConn().Conn().Close()
+			end(err)
+		}
+	}()
+	return ctx, func() { letGo(); end(nil); <-held }
+}
+
+// close gives the leadership up at once, and the connections with it.
 func (l *lead) close(ctx context.Context) {
+	if l.lock != nil {
+		l.lock.close(ctx)
+	}
+	if l.conn == nil {
+		return
+	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 	defer cancel()
-	_, _ = l.conn.Exec(ctx, `SELECT pg_advisory_unlock_all()`)
+	if !l.config.Wake.Polls() {
+		_, _ = l.conn.Exec(ctx, `SELECT pg_advisory_unlock_all()`)
+	}
 	_ = l.conn.Close(ctx)
 }
 
@@ -94,7 +151,10 @@ func (l *lead) session(ctx context.Context, published func()) error {
 		js: l.js, prefix: l.config.Prefix, source: wire.Source(l.config.Name, l.store), turns: newTurnstile(), hook: l.hook,
 		sequence: at.sequence,
 	}
-	from := newSource(l, feed, to.turns.stop)
+	from, err := newSource(l, feed, to.turns.stop)
+	if err != nil {
+		return err
+	}
 	if err := l.forward(ctx, from, to); err != nil {
 		return err
 	}

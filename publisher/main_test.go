@@ -8,11 +8,13 @@ import (
 	"strconv"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/contrail-events/contrail/eventstore"
 	"github.com/contrail-events/contrail/internal/pgtest"
 	"github.com/contrail-events/contrail/publisher"
 )
@@ -50,6 +52,9 @@ func runRelayProcess() error {
 	cfg := publisher.Config{BatchEvents: 20}
 	if os.Getenv("CONTRAIL_TEST_KILL_AT") == "default" { // a benchmark: as a user would run it
 		cfg = publisher.Config{}
+	}
+	if interval, err := time.ParseDuration(os.Getenv("CONTRAIL_TEST_POLL")); err == nil {
+		cfg.Wake = eventstore.Poll(interval)
 	}
 	relay, err := publisher.NewRelay(pool, js, cfg)
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -25,7 +26,8 @@ type Relay struct {
 }
 
 // NewRelay returns a relay, or an error that names every faulty field of cfg. It connects to nothing: pool and js stay the
-// caller's to close, after Run has returned. The relay takes one connection out of the pool, for as long as it runs.
+// caller's to close, after Run has returned. The relay takes one connection out of the pool for as long as it runs, and a second
+// one when Config.Wake polls.
 func NewRelay(pool *pgxpool.Pool, js jetstream.JetStream, cfg Config) (*Relay, error) {
 	cfg = cfg.withDefaults()
 	faults := cfg.validate()
@@ -42,7 +44,8 @@ func NewRelay(pool *pgxpool.Pool, js jetstream.JetStream, cfg Config) (*Relay, e
 // gives up its leadership and returns nil.
 //
 // A database or a broker that can't be reached is retried for ever, with a jittered, growing pause; nothing is lost meanwhile. Run
-// returns an error for what no retry cures: [*StreamError], [*RefusedError], [ErrConnectionClosed], and what [eventstore.Check] finds.
+// returns an error for what no retry cures: [*StreamError], [*RefusedError], [ErrConnectionClosed], [eventstore.ErrPooled], and what
+// [eventstore.Check] finds.
 // Call it once at a time.
 func (r *Relay) Run(ctx context.Context) error {
 	js, err := serverOf(r.js, r.config)
@@ -62,7 +65,7 @@ func (r *Relay) Run(ctx context.Context) error {
 			return err
 		}
 		r.config.Logger.WarnContext(ctx, "relaying is interrupted and will go on", slogStream(r.config.Stream),
-			slog.Duration("retry_in", pause), slog.Any("error", err))
+			slog.Duration("retry_in", pause), slog.Any("error", hinted(err)))
 		rest(ctx, pause)
 		pause = min(2*pause, r.config.RetryMax)
 	}
@@ -75,11 +78,18 @@ func (r *Relay) runOnce(ctx context.Context, published func()) error {
 		return err
 	}
 	defer l.close(ctx)
+	ctx, end := l.term(ctx)
+	defer end()
 	r.config.Logger.InfoContext(ctx, "leading", slogStream(r.config.Stream), slog.String("identity", r.config.Identity))
 	pause := r.config.RetryMin
 	for {
 		err := l.session(ctx, func() { published(); pause = r.config.RetryMin })
-		if err == nil || ctx.Err() != nil || isFinal(err) || l.conn.IsClosed() {
+		switch {
+		case isFinal(err):
+			return err
+		case ctx.Err() != nil:
+			return context.Cause(ctx) //nolint:wrapcheck // the caller's, or why the leadership was lost
+		case err == nil || l.conn.IsClosed():
 			return err
 		}
 		r.config.Logger.WarnContext(ctx, "publishing is interrupted: asking the broker where it is", slogStream(r.config.Stream),
@@ -93,8 +103,10 @@ func (r *Relay) runOnce(ctx context.Context, published func()) error {
 func isFinal(err error) bool {
 	_, stream := errors.AsType[*StreamError](err)
 	_, refused := errors.AsType[*RefusedError](err)
-	return stream || refused || errors.Is(err, ErrConnectionClosed) || errors.Is(err, eventstore.ErrTooOld) ||
-		errors.Is(err, eventstore.ErrNotMigrated) || errors.Is(err, eventstore.ErrMigratedByNewer) || errors.Is(err, eventstore.ErrSequence) || errors.Is(err, eventstore.ErrStandby)
+	return stream || refused || slices.ContainsFunc([]error{
+		ErrConnectionClosed, eventstore.ErrTooOld, eventstore.ErrStandby, eventstore.ErrNotMigrated, eventstore.ErrMigratedByNewer,
+		eventstore.ErrSequence, eventstore.ErrPooled,
+	}, func(final error) bool { return errors.Is(err, final) })
 }
 
 // rest waits for half of pause to the whole of it, or for the end of ctx.

@@ -47,13 +47,17 @@ type flight struct {
 	batch   *batch
 }
 
-func newSource(l *lead, feed *eventstore.Feed, abort func(error)) *source {
+func newSource(l *lead, feed *eventstore.Feed, abort func(error)) (*source, error) {
+	sleeper, err := eventstore.NewSleeper(l.conn, l.config.Wake)
+	if err != nil {
+		return nil, err
+	}
 	s := &source{
-		feed: feed, sleeper: eventstore.NewSleeper(l.conn, l.config.SafetyRead), ledger: l.ledger, config: l.config, hook: l.hook, abort: abort,
+		feed: feed, sleeper: sleeper, ledger: l.ledger, config: l.config, hook: l.hook, abort: abort,
 		out: make(chan *message.Message),
 	}
 	s.wrap = forwarder.NewPublisher(s, forwarder.PublisherConfig{ForwarderTopic: topic})
-	return s
+	return s, nil
 }
 
 // errNacked says that a batch in flight was not published; the sink knows why.

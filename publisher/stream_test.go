@@ -8,6 +8,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/stretchr/testify/require"
 
+	"github.com/contrail-events/contrail/eventstore"
 	"github.com/contrail-events/contrail/internal/natstest"
 	"github.com/contrail-events/contrail/internal/pgtest"
 	"github.com/contrail-events/contrail/publisher"
@@ -86,11 +87,12 @@ func TestRelayRefusesAStreamThatWouldBreakAPromise(t *testing.T) {
 func TestNewRelayNamesEveryFaultyField(t *testing.T) {
 	t.Parallel()
 	_, err := publisher.NewRelay(nil, nil, publisher.Config{
-		Stream: "a b", Prefix: "a.*", Name: "x/y", Replicas: 9, BatchEvents: -1, BatchBytes: -1, InFlight: -1, AckTimeout: -1, SafetyRead: -1,
+		Stream: "a b", Prefix: "a.*", Name: "x/y", Replicas: 9, BatchEvents: -1, BatchBytes: -1, InFlight: -1, AckTimeout: -1,
+		Wake:     eventstore.Notify(-1),
 		RetryMin: time.Minute,
 	})
 	for _, field := range []string{
-		"pool", "Stream", "Prefix", "Name", "Replicas", "BatchEvents", "BatchBytes", "InFlight", "AckTimeout", "SafetyRead", "RetryMin",
+		"pool", "Stream", "Prefix", "Name", "Replicas", "BatchEvents", "BatchBytes", "InFlight", "AckTimeout", "Wake: safety read", "RetryMin",
 	} {
 		require.ErrorContains(t, err, field)
 	}

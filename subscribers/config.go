@@ -19,6 +19,10 @@ type Config struct {
 	// Inbox makes [HandleTx] possible. Nil: only [Handle] is.
 	Inbox *Inbox
 
+	// Keys makes events readable whose data is encrypted. A handler gets them as if they had never been, and one whose key was deleted with
+	// Erased set and the zero value as its data. Nil: such an event becomes a dead letter if there is a handler for its type.
+	Keys Opener
+
 	// Stream is the JetStream stream to consume. Default: EVENTS. Run waits for it when it is missing.
 	Stream string
 

@@ -16,7 +16,7 @@ type Reason string
 const (
 	ReasonPermanent   Reason = "permanent"   // a handler said that no retry will cure it
 	ReasonExhausted   Reason = "exhausted"   // the last delivery failed too
-	ReasonUndecodable Reason = "undecodable" // the data does not fit the handler's type
+	ReasonUndecodable Reason = "undecodable" // the data does not fit the handler's type, or can't be decrypted
 	ReasonForeign     Reason = "foreign"     // the message is not an event of Contrail's
 	ReasonAbandoned   Reason = "abandoned"   // its last delivery was interrupted, or not started, because the process was stopped
 )

@@ -13,12 +13,13 @@ import (
 
 // Handle registers a handler for the events of T's type. It is called at least once for each: an event is acknowledged after handle
 // returned nil, and delivered again when the process dies before that. What handle returns is the verdict; see [contrail.Permanent],
-// [contrail.RetryAfter] and [contrail.Skip]. Its ctx ends DrainTimeout after Run's.
+// [contrail.RetryAfter] and [contrail.Skip]. Its ctx ends DrainTimeout after Run's, and names the event as the cause of what is appended
+// with it ([contrail.CausedBy]).
 //
 // Handlers are registered before [Subscription.Run], one a type; what is wrong with a registration, Run returns.
 func Handle[T contrail.Payload](sub *Subscription, handle func(ctx context.Context, e contrail.Delivered[T]) error) {
 	register(sub, handle == nil, false, func(e contrail.Delivered[T]) call {
-		return func(ctx context.Context, _ pgx.Tx) error { return handle(ctx, e) }
+		return func(ctx context.Context, _ pgx.Tx) error { return handle(contrail.CausedBy(ctx, e.Recorded), e) }
 	})
 }
 
@@ -29,7 +30,7 @@ func Handle[T contrail.Payload](sub *Subscription, handle func(ctx context.Conte
 // may be called more than once for an event. After [contrail.Skip] the transaction is committed like any other. See [Handle] for the rest.
 func HandleTx[T contrail.Payload](sub *Subscription, handle func(ctx context.Context, tx pgx.Tx, e contrail.Delivered[T]) error) {
 	register(sub, handle == nil, true, func(e contrail.Delivered[T]) call {
-		return func(ctx context.Context, tx pgx.Tx) error { return handle(ctx, tx, e) }
+		return func(ctx context.Context, tx pgx.Tx) error { return handle(contrail.CausedBy(ctx, e.Recorded), tx, e) }
 	})
 }
 
@@ -51,6 +52,9 @@ func register[T contrail.Payload](sub *Subscription, missing, inTx bool, bind fu
 	}
 	sub.add(name, handler{inTx: inTx, bind: func(raw contrail.Delivered[json.RawMessage]) (call, error) {
 		e := contrail.Delivered[T]{Recorded: raw.Recorded, Delivery: raw.Delivery}
+		if raw.Erased { // there is nothing to decode
+			return bind(e), nil
+		}
 		if err := json.Unmarshal(raw.Data, &e.Data); err != nil {
 			return nil, fmt.Errorf("decode the data of a %s: %w", name, err)
 		}

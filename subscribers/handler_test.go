@@ -44,6 +44,29 @@ func TestHandlersGetTheirTypes(t *testing.T) {
 	require.Equal(t, subscribers.Stats{Delivered: 2, Handled: 2}, sub.Stats())
 }
 
+// What a handler appends with its ctx says what caused it.
+func TestHandlersKnowTheirCause(t *testing.T) {
+	t.Parallel()
+	w, pool := newWorld(t), pgtest.New(t)
+	sub := w.subscribe(t, subscribers.Config{Inbox: subscribers.NewInbox(pool)})
+	around := make(chan contrail.Metadata, 1)
+	subscribers.Handle(sub, func(ctx context.Context, _ contrail.Delivered[drafted]) error {
+		around <- contrail.MetadataFrom(ctx)
+		return nil
+	})
+	subscribers.HandleTx(sub, func(ctx context.Context, _ pgx.Tx, _ contrail.Delivered[issued]) error {
+		around <- contrail.MetadataFrom(ctx)
+		return nil
+	})
+	run(t, sub)
+	first := w.publish(t, "invoice-1", drafted{})
+	require.Equal(t, contrail.Metadata{"causation_id": first.ID.String(), "correlation_id": first.ID.String()}, receive(t, around))
+	second := w.event("invoice-1", issued{})
+	second.Metadata = contrail.Metadata{"correlation_id": "c1", "causation_id": "c0", "tenant_id": "t1"}
+	w.send(t, second)
+	require.Equal(t, second.Metadata.With("causation_id", second.ID.String()), receive(t, around))
+}
+
 func TestUnhandledTypesAreAcknowledgedAndCounted(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

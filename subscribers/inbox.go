@@ -68,7 +68,25 @@ func (i *Inbox) once(
 			return i.blame(ctx, tx, err)
 		}
 	}
-	return i.blameCommit(ctx, tx.Commit(ctx))
+	if err := spoiled(ctx, tx); err != nil {
+		return i.blame(ctx, tx, err)
+	}
+	return blameCommit(tx.Commit(ctx))
+}
+
+// spoiled tells what a handler left tx's connection in that no commit can be sent over. It asks the server nothing. An empty batch is refused by a
+// transaction that has ended, whose connection may be somebody else's by now.
+func spoiled(ctx context.Context, tx pgx.Tx) error {
+	if err := tx.SendBatch(ctx, &pgx.Batch{}).Close(); errors.Is(err, pgx.ErrTxClosed) {
+		return fmt.Errorf("a handler ended its transaction: %w", err)
+	}
+	switch conn := tx.Conn().PgConn(); {
+	case conn.IsClosed():
+		return errors.New("a handler left its connection closed or busy: conn closed")
+	case conn.IsBusy():
+		return errors.New("a handler left its connection closed or busy: conn busy")
+	}
+	return nil
 }
 
 func claim(ctx context.Context, tx pgx.Tx, consumer string, positions []contrail.Position) (map[contrail.Position]struct{}, error) {
@@ -109,19 +127,15 @@ func (i *Inbox) excuse(ctx context.Context, err error) error {
 }
 
 // blameCommit holds the handlers responsible for a commit that the database refused on account of what they did, such as a deferred
-// constraint or a failed statement whose error was swallowed, and for a transaction or a connection that they ended before it, or left busy; and
-// nobody for one whose outcome is unknown: the inbox knows.
-func (i *Inbox) blameCommit(ctx context.Context, err error) error {
+// constraint or a failed statement whose error was swallowed; and nobody for one whose outcome is unknown: the inbox knows. Whether it was sent
+// at all, the error does not tell: a connection that is lost behind a commit is reported like one that was closed before.
+func blameCommit(err error) error {
 	refusal, refused := errors.AsType[*pgconn.PgError](err)
 	switch {
 	case err == nil:
 		return nil
-	case errors.Is(err, pgx.ErrTxClosed):
-		return fmt.Errorf("a handler ended its transaction: %w", err)
 	case errors.Is(err, pgx.ErrTxCommitRollback), refused && !isServers(refusal.Code):
 		return fmt.Errorf("commit: %w", err)
-	case pgconn.SafeToRetry(err): // it was not even sent
-		return i.excuse(ctx, fmt.Errorf("a handler left its connection closed or busy: %w", err))
 	}
 	return outage("commit", err)
 }

@@ -1,8 +1,11 @@
 package subscribers_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"io"
+	"net"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -115,7 +118,7 @@ func TestDatabaseOutageBurnsNoDeliveries(t *testing.T) {
 	const count = 40
 	logged := newLog()
 	sub := w.subscribe(t, subscribers.Config{
-		Inbox: subscribers.NewInbox(pool), MaxDeliver: 2, AckWait: shortWait, Logger: logged.logger(),
+		Inbox: subscribers.NewInbox(pool), MaxDeliver: 2, AckWait: 3 * shortWait, Logger: logged.logger(),
 	})
 	var calls atomic.Int64
 	inHandler, resume := make(chan struct{}, count), make(chan struct{})
@@ -156,9 +159,9 @@ INSERT INTO slow VALUES (1)`
 		"connection closed": {func(ctx context.Context, tx pgx.Tx) error { return tx.Conn().Close(ctx) }, "closed or busy: conn closed"},
 		"rolled back":       {func(ctx context.Context, tx pgx.Tx) error { return tx.Rollback(ctx) }, "ended its transaction: tx is closed"},
 		"error swallowed": {func(ctx context.Context, tx pgx.Tx) error {
-			ctx, cancel := context.WithTimeout(ctx, time.Millisecond)
+			ctx, cancel := context.WithTimeout(ctx, 300*time.Millisecond) // enough for the server to have begun
 			defer cancel()
-			_, _ = tx.Exec(ctx, `SELECT pg_sleep(60)`)
+			_, _ = tx.Exec(ctx, `SELECT pg_sleep(3)`)
 			return nil
 		}, "closed or busy: conn closed"},
 		"rows left open": {func(ctx context.Context, tx pgx.Tx) error {
@@ -194,4 +197,54 @@ INSERT INTO slow VALUES (1)`
 			require.Equal(t, [2]int{count - 1, count - 1}, [2]int{events, times})
 		})
 	}
+}
+
+// The connection is lost on the way back from the commit: the event was handled, and is neither handled again nor a dead letter, even where one
+// delivery is all it gets.
+func TestCommitThatIsInDoubt(t *testing.T) {
+	t.Parallel()
+	w, pool := newWorld(t), pgtest.New(t)
+	createEffects(t, pool)
+	config := pool.Config()
+	var armed atomic.Bool
+	config.ConnConfig.DialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
+		conn, err := (&net.Dialer{}).DialContext(ctx, network, address)
+		return &cutAtCommit{Conn: conn, armed: &armed}, err
+	}
+	fragile, err := pgxpool.NewWithConfig(t.Context(), config)
+	require.NoError(t, err)
+	defer fragile.Close()
+	sub := w.subscribe(t, subscribers.Config{Inbox: subscribers.NewInbox(fragile), MaxDeliver: 1, Concurrency: 1, InboxBatch: 1})
+	subscribers.HandleTx(sub, func(ctx context.Context, tx pgx.Tx, e contrail.Delivered[drafted]) error {
+		armed.Store(true)
+		return takeEffect(ctx, tx, e)
+	})
+	w.publish(t, "invoice-1", drafted{}) // one, since what fails of many is first tried one by one
+	run(t, sub)
+	w.settled(t)
+	require.False(t, armed.Load(), "a commit was cut off")
+	require.Empty(t, w.deadLetters(t))
+	events, times := effects(t, pool)
+	require.Equal(t, [2]int{1, 1}, [2]int{events, times})
+}
+
+// cutAtCommit is a connection that is lost when the server has answered a commit, once it is armed.
+type cutAtCommit struct {
+	net.Conn
+
+	armed      *atomic.Bool
+	committing atomic.Bool
+}
+
+func (c *cutAtCommit) Write(text []byte) (int, error) {
+	c.committing.Store(bytes.Contains(text, []byte("commit\x00")) && c.armed.CompareAndSwap(true, false))
+	return c.Conn.Write(text)
+}
+
+func (c *cutAtCommit) Read(to []byte) (int, error) {
+	n, err := c.Conn.Read(to)
+	if c.committing.Load() {
+		return 0, io.EOF
+	}
+	return n, err
 }

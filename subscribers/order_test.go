@@ -123,7 +123,7 @@ func TestHeldLaneBeyondMaxAckPending(t *testing.T) {
 	w.publishMany(t, count, 1)
 	observed := newOrder()
 	sub := w.subscribe(t, subscribers.Config{
-		MaxAckPending: pending, AckWait: 300 * time.Millisecond, Backoff: subscribers.Backoff{Min: time.Second, Max: time.Second},
+		MaxAckPending: pending, AckWait: 3 * time.Second, Backoff: subscribers.Backoff{Min: 4 * time.Second, Max: 4 * time.Second},
 	})
 	subscribers.Handle(sub, func(_ context.Context, e contrail.Delivered[drafted]) (err error) {
 		observed.begin(e)

@@ -38,6 +38,9 @@ func (p *Projection) insist(
 func (p *Projection) apply(
 	ctx context.Context, events []contrail.Delivered[json.RawMessage], from, to checkpoint,
 ) error {
+	if err := open(ctx, p.config.Keys, pointers(events)); err != nil {
+		return err
+	}
 	tx, err := p.pool.Begin(ctx)
 	if err != nil {
 		return fmt.Errorf("begin: %w", err)

@@ -14,6 +14,10 @@ type ProjectionConfig struct {
 	// characters as Config.Durable.
 	Name string
 
+	// Keys makes events readable whose data is encrypted; one whose key was deleted reaches the handler with Erased set and null as its data.
+	// Nil: such an event reaches the handler as it is, with Sealed set.
+	Keys Opener
+
 	// Stream is the JetStream stream to read. Default: EVENTS. Run waits for it when it is missing.
 	Stream string
 

@@ -114,7 +114,7 @@ func TestRetryAfterSetsTheDelay(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	const delay = 300 * time.Millisecond
-	sub := w.subscribe(t, subscribers.Config{Backoff: subscribers.Backoff{Min: time.Minute}})
+	sub := w.subscribe(t, subscribers.Config{Backoff: subscribers.Backoff{Min: time.Hour, Max: time.Hour}}) // nobody waits for that
 	at := make(chan time.Time, 2)
 	subscribers.Handle(sub, func(_ context.Context, e contrail.Delivered[drafted]) error {
 		at <- time.Now()
@@ -127,7 +127,6 @@ func TestRetryAfterSetsTheDelay(t *testing.T) {
 	run(t, sub)
 	first, second := receive(t, at), receive(t, at)
 	require.GreaterOrEqual(t, second.Sub(first), delay)
-	require.Less(t, second.Sub(first), 10*delay)
 }
 
 func TestRetryAfterZeroComesBackAtOnce(t *testing.T) {

@@ -35,32 +35,44 @@ type bound struct {
 	*delivery
 
 	event contrail.Delivered[json.RawMessage]
+	known bool // there is a handler for the type
 	inTx  bool
-	call  call // nil: no handler for the type
+	call  call // the handler with the event, once that is readable
 }
 
-// bind decodes a delivery and finds its handler. The error is a dead letter's, with its reason.
-func (s *session) bind(d *delivery) (bound, Reason, error) {
+// read decodes a delivery and looks for its handler. The error says that the message is foreign.
+func (s *session) read(d *delivery) (bound, error) {
 	msg, _ := d.current()
 	message, err := wire.Decode(msg.Data())
 	if err != nil {
-		return bound{}, ReasonForeign, err
+		return bound{}, err
 	}
-	event := contrail.Delivered[json.RawMessage]{
+	h, known := s.handlers[message.Type]
+	return bound{delivery: d, known: known, inTx: h.inTx, event: contrail.Delivered[json.RawMessage]{
 		Recorded: message.Recorded, Data: message.Data,
 		Delivery: contrail.Delivery{Consumer: s.config.Durable, Sequence: d.sequence, Attempt: d.attempt()},
+	}}, nil
+}
+
+// bind opens what is sealed and gives the events to their handlers. The error is an outageError, or says that an event can't be decoded.
+func (s *session) bind(ctx context.Context, batch []bound) error {
+	events := make([]*contrail.Delivered[json.RawMessage], len(batch))
+	for i := range batch {
+		events[i] = &batch[i].event
 	}
-	b := bound{delivery: d, event: event}
-	h, found := s.handlers[event.Type]
-	if !found {
-		return b, "", nil
+	if err := open(ctx, s.config.Keys, events); err != nil {
+		return err
 	}
-	b.inTx = h.inTx
-	b.call, err = h.bind(event)
-	if err != nil {
-		return b, ReasonUndecodable, err
+	for i, b := range batch {
+		if b.event.Sealed {
+			return errSealed(b.event.Recorded)
+		}
+		var err error
+		if batch[i].call, err = s.handlers[b.event.Type].bind(b.event); err != nil {
+			return err
+		}
 	}
-	return b, "", nil
+	return nil
 }
 
 // together handles many events in one transaction, all or none. False: none.
@@ -68,9 +80,12 @@ func (s *session) together(ctx context.Context, taken []*delivery) bool {
 	batch := make([]bound, len(taken))
 	for i, d := range taken {
 		var err error
-		if batch[i], _, err = s.bind(d); err != nil || !batch[i].inTx {
+		if batch[i], err = s.read(d); err != nil || !batch[i].inTx {
 			return false
 		}
+	}
+	if s.bind(ctx, batch) != nil {
+		return false
 	}
 	verdicts, err := s.effect(ctx, batch)
 	if err != nil {
@@ -107,37 +122,54 @@ func (s *session) stopped() bool {
 	}
 }
 
-// handle handles one event and answers for it.
+// handle handles one event and answers for it, however long the database is out of reach.
 func (s *session) handle(ctx context.Context, d *delivery) {
-	b, reason, err := s.bind(d)
-	switch {
-	case err != nil:
-		s.bury(ctx, d, reason, err)
-		return
-	case b.call == nil:
-		s.counters.unhandled.Add(1)
-		s.reply(ctx, d, jetstream.Msg.Ack)
-		s.scheduler.finish(d)
-		return
-	}
 	for failure := 1; ; failure++ {
-		err := s.attempt(ctx, b)
+		err := s.try(ctx, d)
 		switch {
-		case !isOutage(err):
-			s.conclude(ctx, d, err)
+		case err == nil:
 			return
 		case isMisconfigured(err):
 			s.fail(err)
 			s.surrender(ctx, d, err)
 			return
 		}
-		s.config.Logger.WarnContext(ctx, "the database is out of reach, the event is kept and tried again",
+		s.config.Logger.WarnContext(ctx, "the database is out of reach, or a key is not to be had; the event is kept and tried again",
 			slog.String("consumer", s.config.Durable), slog.Uint64("sequence", d.sequence), slog.Any("error", err))
 		if !wait(ctx, s.stopping, s.config.Backoff.delay(failure)) {
 			s.surrender(ctx, d, err)
 			return
 		}
 	}
+}
+
+// try handles one event and answers for it, unless it returns an outageError.
+func (s *session) try(ctx context.Context, d *delivery) error {
+	b, err := s.read(d)
+	switch {
+	case err != nil:
+		s.bury(ctx, d, ReasonForeign, err)
+		return nil
+	case !b.known:
+		s.counters.unhandled.Add(1)
+		s.reply(ctx, d, jetstream.Msg.Ack)
+		s.scheduler.finish(d)
+		return nil
+	}
+	batch := []bound{b}
+	switch err := s.bind(ctx, batch); {
+	case isOutage(err):
+		return err
+	case err != nil:
+		s.bury(ctx, d, ReasonUndecodable, err)
+		return nil
+	}
+	err = s.attempt(ctx, batch[0])
+	if !isOutage(err) {
+		s.conclude(ctx, d, err)
+		return nil
+	}
+	return err
 }
 
 // fail ends Run with err, unless another error does.

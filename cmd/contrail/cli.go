@@ -18,12 +18,16 @@ both.
 Exit codes: 0 when the thing asked for is so, 1 when it is not, 2 for wrong usage. Results go to standard output, logs and
 errors to standard error. Flags are shown with their defaults and their environment variables.`
 
+// brokerFlags are those of the verbs that talk to NATS.
+type brokerFlags struct {
+	NATSURL string `name:"nats-url" env:"NATS_URL" placeholder:"URL" help:"NATS with JetStream, as in nats://host:4222; several servers of a cluster are separated by commas."`
+	Stream  string `default:"EVENTS" help:"The JetStream stream."`
+	Prefix  string `default:"events" help:"The first part of its subjects, <prefix>.<category>.<id>.<type>."`
+}
+
 // globals are the flags that every verb takes. Each flag has an environment variable, which its help names.
 type globals struct {
 	DatabaseURL    string        `name:"database-url" env:"DATABASE_URL" placeholder:"URL" help:"PostgreSQL 14 or later, as in postgres://user:password@host:5432/database."`
-	NATSURL        string        `name:"nats-url" env:"NATS_URL" placeholder:"URL" help:"NATS with JetStream, as in nats://host:4222; several servers of a cluster are separated by commas."`
-	Stream         string        `default:"EVENTS" help:"The JetStream stream."`
-	Prefix         string        `default:"events" help:"The first part of its subjects, <prefix>.<category>.<id>.<type>."`
 	ConnectTimeout time.Duration `default:"10s" placeholder:"10s" help:"How long connecting to a server may take."`
 	LogLevel       string        `default:"auto" enum:"auto,debug,info,warn,error" help:"One of ${enum}. auto is info for relay and subscribe, warn for the others."`
 	LogFormat      string        `default:"text" enum:"text,json" help:"One of ${enum}. Logs go to standard error."`
@@ -34,6 +38,8 @@ type cli struct {
 	globals
 
 	Demo      demoVerb      `cmd:"" help:"Show the whole way: draft invoices, relay their events, handle them, verify."`
+	Events    eventsVerb    `cmd:"" help:"List, show, append, import, export and follow events."`
+	Keys      keysVerb      `cmd:"" help:"Look after the keys of persons: list them, erase a person, change the key-encryption key."`
 	Migrate   migrateVerb   `cmd:"" help:"Create or update Contrail's tables in a database."`
 	Relay     relayVerb     `cmd:"" help:"Relay events from the database to the stream until a signal comes."`
 	Subscribe subscribeVerb `cmd:"" help:"Run the worked example's subscription and projection until a signal comes."`

@@ -16,6 +16,8 @@ import (
 
 // demoVerb shows the whole way.
 type demoVerb struct {
+	brokerFlags
+
 	Input   string        `placeholder:"FILE.jsonl" help:"The invoices, one JSON object a line; - is standard input. Default: a small sample that is in the program."`
 	JSON    bool          `name:"json" help:"Print one JSON object at the end."`
 	Keep    bool          `help:"Leave all running until a signal comes, and print the URLs to connect to."`
@@ -58,7 +60,7 @@ var sample []byte
 // Run runs the demo.
 func (v *demoVerb) Run(ctx context.Context, a *app) error {
 	began := time.Now()
-	if v.DataDir != "" && (a.DatabaseURL != "" || a.NATSURL != "") {
+	if v.DataDir != "" && (a.DatabaseURL != "" || v.NATSURL != "") {
 		return usagef("--data-dir is for servers of the demo's own; leave it out, or unset DATABASE_URL and NATS_URL")
 	}
 	input, err := v.read(began)

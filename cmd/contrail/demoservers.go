@@ -33,16 +33,16 @@ type servers struct {
 const scratchPrefix = "contrail_demo_"
 
 // startServers starts what was not given, and finds a corner in what was.
-func startServers(ctx context.Context, a *app, dataDir string) (*servers, error) {
+func startServers(ctx context.Context, a *app, v *demoVerb) (*servers, error) {
 	stack, err := localstack.Start(ctx, localstack.Config{
-		DataDir: dataDir, DatabaseURL: a.DatabaseURL, NATSURL: a.NATSURL, Logger: a.log,
+		DataDir: v.DataDir, DatabaseURL: a.DatabaseURL, NATSURL: v.NATSURL, Logger: a.log,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("start the demo's servers: %w", err)
 	}
 	s := &servers{
 		app: a, stack: stack, databaseURL: stack.DatabaseURL(), natsURL: stack.NATSURL(),
-		stream: a.Stream, prefix: a.Prefix, deadLetters: wire.DefaultDeadLetters, borrowed: a.NATSURL != "",
+		stream: v.Stream, prefix: v.Prefix, deadLetters: wire.DefaultDeadLetters, borrowed: v.NATSURL != "",
 	}
 	if s.borrowed {
 		s.nameStreams()

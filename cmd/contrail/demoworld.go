@@ -55,7 +55,7 @@ func openWorld(ctx context.Context, a *app, verb *demoVerb, stages *timeline) (*
 
 func (w *world) start(stages *timeline) error {
 	return stages.time("servers", func() (n int64, err error) {
-		w.servers, err = startServers(w.ctx, w.app, w.verb.DataDir)
+		w.servers, err = startServers(w.ctx, w.app, w.verb)
 		return 2, err
 	})
 }
@@ -76,7 +76,7 @@ func (w *world) connect(*timeline) (err error) {
 
 func (w *world) migrate(stages *timeline) error {
 	return stages.time("migrated", func() (int64, error) {
-		done, err := (&migrateVerb{Example: true}).migrate(w.ctx, w.pool)
+		done, err := (&migrateUpVerb{Example: true}).migrate(w.ctx, w.pool)
 		if err != nil {
 			return 0, hinted(err)
 		}

@@ -93,7 +93,15 @@ func misuse(err error) error {
 // verbOf is the verb that was being parsed when an error came up.
 func verbOf(err error) string {
 	if parse, ok := errors.AsType[*kong.ParseError](err); ok && parse.Context != nil && parse.Context.Selected() != nil {
-		return parse.Context.Selected().Name
+		return nameOf(parse.Context.Selected())
 	}
 	return ""
+}
+
+// nameOf is what one types to run a verb, all words of it but the one that is meant when it is left out.
+func nameOf(verb *kong.Node) string {
+	if verb.Parent != nil && verb.Parent.DefaultCmd == verb {
+		verb = verb.Parent
+	}
+	return verb.Path()
 }

@@ -26,7 +26,7 @@ func run(args []string) int {
 	if err != nil {
 		return complain(os.Stderr, verbOf(err), misuse(err))
 	}
-	verb := parsed.Selected().Name
+	verb := nameOf(parsed.Selected())
 	ctx, stop := signalContext(os.Stderr)
 	defer stop()
 	a := newApp(root.globals, verb, os.Stdout, os.Stderr)

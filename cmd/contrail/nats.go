@@ -16,11 +16,11 @@ import (
 
 // openJetStream connects to the given NATS servers and makes sure that there is JetStream. The connection comes back by itself for as long as
 // the verb runs; close ends it.
-func (a *app) openJetStream(ctx context.Context) (js jetstream.JetStream, closeNATS func(), err error) {
-	if a.NATSURL == "" {
+func (a *app) openJetStream(ctx context.Context, broker brokerFlags) (js jetstream.JetStream, closeNATS func(), err error) {
+	if broker.NATSURL == "" {
 		return nil, nil, usagef("no NATS server is given; set NATS_URL, or give --nats-url nats://host:4222")
 	}
-	return a.openJetStreamAt(ctx, a.NATSURL)
+	return a.openJetStreamAt(ctx, broker.NATSURL)
 }
 
 func (a *app) openJetStreamAt(ctx context.Context, address string) (jetstream.JetStream, func(), error) {

@@ -13,6 +13,8 @@ import (
 
 // relayVerb runs a relay.
 type relayVerb struct {
+	brokerFlags
+
 	Name     string `help:"The service's name, shown in each message's source: /contrail/<name>/<store id>. Default: none."`
 	Identity string `help:"The relay's name for people, in status and logs. Default: host:pid."`
 	Replicas int    `default:"1" help:"Replicas of a stream that the relay creates, 1 to 5. An existing stream keeps its own."`
@@ -21,9 +23,10 @@ type relayVerb struct {
 	BatchBytes  int           `default:"4194304" help:"Bytes of data in one batch, about."`
 	InFlight    int           `default:"4" help:"Batches on their way at once."`
 	AckTimeout  time.Duration `default:"5s" help:"How long an acknowledgement of the broker may take; it bounds the drain, too."`
-	SafetyRead  time.Duration `default:"5s" help:"The longest sleep of an idle relay."`
 	RetryMin    time.Duration `default:"50ms" help:"The first pause after a transient error; it doubles."`
 	RetryMax    time.Duration `default:"5s" help:"The longest pause after a transient error."`
+
+	wakeFlags
 }
 
 // Help teaches.
@@ -36,28 +39,35 @@ Run two or more, anywhere: one leads, the others stand by and take over. The str
 somebody else writes to, or whose configuration would break a promise, is refused with the reason. A database or a broker that
 goes away later is waited for.
 
+Behind a proxy that pools transactions (PgBouncer with pool_mode = transaction) give --wake poll, and add
+default_query_exec_mode=exec to the database's URL, since such a proxy keeps no prepared statements.
+
 Examples:
 
   contrail relay --database-url postgres://app:secret@db/app --nats-url nats://nats:4222
-  contrail relay --name billing --replicas 3 --log-format json`
+  contrail relay --name billing --replicas 3 --log-format json
+  contrail relay --wake poll --poll-interval 200ms --database-url 'postgres://app:secret@bouncer:6432/app?default_query_exec_mode=exec'`
 }
 
 func (v *relayVerb) config(a *app) publisher.Config {
 	return publisher.Config{
-		Stream: a.Stream, Prefix: a.Prefix, Replicas: v.Replicas, Name: v.Name, Identity: v.Identity,
+		Stream: v.Stream, Prefix: v.Prefix, Replicas: v.Replicas, Name: v.Name, Identity: v.Identity,
 		BatchEvents: v.BatchEvents, BatchBytes: v.BatchBytes, InFlight: v.InFlight,
-		AckTimeout: v.AckTimeout, SafetyRead: v.SafetyRead, RetryMin: v.RetryMin, RetryMax: v.RetryMax, Logger: a.log,
+		AckTimeout: v.AckTimeout, Wake: v.choice(), RetryMin: v.RetryMin, RetryMax: v.RetryMax, Logger: a.log,
 	}
 }
 
 // Run relays until ctx ends.
 func (v *relayVerb) Run(ctx context.Context, a *app) error {
+	if err := v.check(); err != nil {
+		return err
+	}
 	pool, err := a.openStore(ctx, 2)
 	if err != nil {
 		return err
 	}
 	defer pool.Close()
-	js, closeNATS, err := a.openJetStream(ctx)
+	js, closeNATS, err := a.openJetStream(ctx, v.brokerFlags)
 	if err != nil {
 		return err
 	}
@@ -66,7 +76,7 @@ func (v *relayVerb) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return usageError{err.Error()}
 	}
-	if err := a.checkSubjects(ctx, js, a.Stream, a.Prefix); err != nil {
+	if err := a.checkSubjects(ctx, js, v.Stream, v.Prefix); err != nil {
 		return err
 	}
 	return relay.Run(ctx)

@@ -10,6 +10,8 @@ import (
 
 // statusVerb tells how things stand.
 type statusVerb struct {
+	brokerFlags
+
 	JSON bool `name:"json" help:"Print JSON."`
 }
 
@@ -33,14 +35,14 @@ func (v *statusVerb) Run(ctx context.Context, a *app) error {
 		return err
 	}
 	defer pool.Close()
-	js, closeNATS, err := a.openJetStream(ctx)
+	js, closeNATS, err := a.openJetStream(ctx, v.brokerFlags)
 	if err != nil {
 		return err
 	}
 	defer closeNATS()
 	var status publisher.Status
 	err = a.inTime(ctx, func(ctx context.Context) (err error) {
-		status, err = publisher.ReadStatus(ctx, pool, js, a.Stream)
+		status, err = publisher.ReadStatus(ctx, pool, js, v.Stream)
 		return err
 	})
 	if err != nil {

@@ -16,6 +16,8 @@ import (
 
 // subscribeVerb runs the worked example's consumers.
 type subscribeVerb struct {
+	brokerFlags
+
 	Durable       string        `default:"invoice-summary" help:"The subscription's durable consumer; processes that share it share the work."`
 	Projection    string        `default:"statement" help:"The projection's name; of the processes that share it one is active."`
 	DeadLetters   string        `default:"DEADLETTERS" help:"The JetStream stream that takes dead letters; it is created if it is missing."`
@@ -55,7 +57,7 @@ func (v *subscribeVerb) Run(ctx context.Context, a *app) error {
 	if err := a.inTime(ctx, func(ctx context.Context) error { return invoicing.Check(ctx, pool) }); err != nil {
 		return err
 	}
-	js, closeNATS, err := a.openJetStream(ctx)
+	js, closeNATS, err := a.openJetStream(ctx, v.brokerFlags)
 	if err != nil {
 		return err
 	}
@@ -92,13 +94,13 @@ func atLeast[T int | time.Duration](flag string, value, least T) error {
 
 func (v *subscribeVerb) subscription(a *app) subscribers.Config {
 	return subscribers.Config{
-		Durable: v.Durable, Stream: a.Stream, Prefix: a.Prefix, MaxDeliver: v.MaxDeliver, AckWait: v.AckWait, MaxAckPending: v.MaxAckPending,
+		Durable: v.Durable, Stream: v.Stream, Prefix: v.Prefix, MaxDeliver: v.MaxDeliver, AckWait: v.AckWait, MaxAckPending: v.MaxAckPending,
 		Concurrency: v.Concurrency, DeadLetters: v.DeadLetters, InboxBatch: v.InboxBatch, DrainTimeout: v.DrainTimeout, Logger: a.log,
 	}
 }
 
 func (v *subscribeVerb) projection(a *app) subscribers.ProjectionConfig {
-	return subscribers.ProjectionConfig{Name: v.Projection, Stream: a.Stream, Prefix: a.Prefix, DrainTimeout: v.DrainTimeout, Logger: a.log}
+	return subscribers.ProjectionConfig{Name: v.Projection, Stream: v.Stream, Prefix: v.Prefix, DrainTimeout: v.DrainTimeout, Logger: a.log}
 }
 
 // consumers are the subscription and the projection, which run side by side.

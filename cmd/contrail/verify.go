@@ -16,6 +16,8 @@ import (
 
 // verifyVerb compares the stream with the store.
 type verifyVerb struct {
+	brokerFlags
+
 	JSON bool          `name:"json" help:"Print JSON."`
 	Wait time.Duration `default:"10s" help:"How long a relay that leads and is behind may take to catch up before the comparison; 0s compares at once."`
 }
@@ -45,15 +47,15 @@ func (v *verifyVerb) Run(ctx context.Context, a *app) error {
 		return err
 	}
 	defer pool.Close()
-	js, closeNATS, err := a.openJetStream(ctx)
+	js, closeNATS, err := a.openJetStream(ctx, v.brokerFlags)
 	if err != nil {
 		return err
 	}
 	defer closeNATS()
-	if err := awaitRelay(ctx, pool, js, a.Stream, v.Wait); err != nil {
+	if err := awaitRelay(ctx, pool, js, v.Stream, v.Wait); err != nil {
 		return err
 	}
-	report, err := publisher.Verify(ctx, pool, js, a.Stream)
+	report, err := publisher.Verify(ctx, pool, js, v.Stream)
 	if err != nil {
 		return err
 	}

@@ -192,5 +192,6 @@ END $$;
 -- +goose StatementEnd
 
 -- +goose Down
--- Nothing: the way back from the first migration is to drop the schema by hand, with every event in it.
+-- Nothing: the way back from the first migration is to drop the schema by hand, with every event in it. The others' way down makes away with
+-- nothing that can't be made again: contrail.drop_empty, which is there only meanwhile, refuses a table that has rows.
 SELECT 1;

@@ -45,4 +45,4 @@ $$;
 -- +goose Down
 DROP FUNCTION contrail.leader(text);
 DROP FUNCTION contrail.lead(text);
-DROP TABLE contrail.relays;
+SELECT contrail.drop_empty('contrail.relays');

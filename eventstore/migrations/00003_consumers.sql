@@ -19,5 +19,5 @@ CREATE TABLE contrail.projections (
 ) WITH (fillfactor = 50);
 
 -- +goose Down
-DROP TABLE contrail.projections;
-DROP TABLE contrail.inbox;
+SELECT contrail.drop_empty('contrail.projections');
+SELECT contrail.drop_empty('contrail.inbox');

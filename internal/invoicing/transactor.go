@@ -43,24 +43,9 @@ type session struct {
 	store *eventstore.Store
 }
 
-// Load collects the stream before it yields: while rows come in the connection is busy, and what is done with one event may ask for another
-// stream in the same transaction.
+// Load reads the whole stream.
 func (s session) Load(ctx context.Context, stream contrail.StreamID) iter.Seq2[contrail.Recorded, error] {
-	return func(yield func(contrail.Recorded, error) bool) {
-		var events []contrail.Recorded
-		for event, err := range s.store.Load(ctx, s.tx, stream, 1) {
-			if err != nil {
-				yield(contrail.Recorded{}, err)
-				return
-			}
-			events = append(events, event)
-		}
-		for _, event := range events {
-			if !yield(event, nil) {
-				return
-			}
-		}
-	}
+	return s.store.Load(ctx, s.tx, stream, 1)
 }
 
 // Append expects the stream to be at version, where 0 is no stream at all.

@@ -1,26 +1,22 @@
-// Package schema migrates a PostgreSQL schema with goose and tells at which version it is.
+// Package schema migrates a PostgreSQL schema, up with goose and down by itself, and tells at which version it is.
 package schema
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"io/fs"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/jackc/pgx/v5/pgxpool"
-	"github.com/jackc/pgx/v5/stdlib"
-	"github.com/pressly/goose/v3"
-	"github.com/pressly/goose/v3/database"
-	"github.com/pressly/goose/v3/lock"
 )
 
-// What Check and Migrate find wrong.
+// What this package finds wrong.
 var (
 	ErrNotMigrated     = errors.New("the database is not migrated")
 	ErrMigratedByNewer = errors.New("the database was migrated by a newer version")
+	ErrNoSuchVersion   = errors.New("there is no such version")
+	ErrNotEmpty        = errors.New("going down would destroy data")
 )
 
 // Schema is a PostgreSQL schema and the migrations that make it.
@@ -33,60 +29,6 @@ type Schema struct {
 // Querier is a *pgxpool.Pool, a *pgx.Conn or a pgx.Tx.
 type Querier interface {
 	QueryRow(ctx context.Context, query string, args ...any) pgx.Row
-}
-
-// Another process that migrates is looked for once a second, for five minutes.
-const (
-	lockPeriodSeconds = 1
-	lockTries         = 300
-)
-
-// createSchema comes before goose, whose table stands in the schema. Two that create it at once: one of them finds it there.
-// Who owns a schema that is there already need not be allowed to create one.
-const createSchema = `DO $$ BEGIN
-	IF to_regnamespace(%s) IS NULL THEN CREATE SCHEMA %s; END IF;
-EXCEPTION WHEN unique_violation OR duplicate_schema THEN NULL; END $$`
-
-// Migrate brings the schema up to this program's version and returns the names of the migrations that it applied. Several processes may
-// call it at once: one migrates, the others wait. A schema that a newer version has migrated is refused and left alone.
-func (s Schema) Migrate(ctx context.Context, pool *pgxpool.Pool) ([]string, error) {
-	if _, err := s.version(ctx, pool); err != nil && !errors.Is(err, ErrNotMigrated) {
-		return nil, err
-	}
-	if _, err := pool.Exec(ctx, fmt.Sprintf(createSchema, "'"+s.Name+"'", pgx.Identifier{s.Name}.Sanitize())); err != nil {
-		return nil, fmt.Errorf("migrate: %w", err)
-	}
-	db := stdlib.OpenDBFromPool(pool)
-	defer func() { _ = db.Close() }() // the wrapper, not the pool
-	provider, err := s.provider(db)
-	if err != nil {
-		return nil, fmt.Errorf("migrate: %w", err)
-	}
-	results, err := provider.Up(ctx)
-	applied := make([]string, 0, len(results))
-	for _, result := range results {
-		applied = append(applied, result.Source.Path)
-	}
-	if err != nil {
-		return applied, fmt.Errorf("migrate: %w", err)
-	}
-	return applied, nil
-}
-
-func (s Schema) provider(db *sql.DB) (*goose.Provider, error) {
-	files, err := fs.Sub(s.Files, "migrations")
-	if err != nil {
-		return nil, err //nolint:wrapcheck // Migrate wraps it
-	}
-	store, err := database.NewStore(database.DialectPostgres, s.Name+".migrations")
-	if err != nil {
-		return nil, err //nolint:wrapcheck // Migrate wraps it
-	}
-	locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(lockPeriodSeconds, lockTries))
-	if err != nil {
-		return nil, err //nolint:wrapcheck // Migrate wraps it
-	}
-	return goose.NewProvider("", db, files, goose.WithStore(store), goose.WithSessionLocker(locker)) //nolint:wrapcheck // Migrate wraps it
 }
 
 // Check returns nil when the schema is at exactly this program's version. Otherwise the error wraps [ErrNotMigrated] or
@@ -118,12 +60,27 @@ func (s Schema) version(ctx context.Context, db Querier) (int64, error) {
 }
 
 // newest is the number of the last migration: they are numbered 1, 2, 3 and so on.
-func (s Schema) newest() int64 {
-	entries, err := fs.ReadDir(s.Files, "migrations")
+func (s Schema) newest() int64 { return int64(len(s.names())) }
+
+// names are the names of the migrations' files, the first of them number 1.
+func (s Schema) names() []string {
+	entries, err := fs.ReadDir(s.Files, "migrations") // sorted by name
 	if err != nil {
-		return 0
+		return nil
 	}
-	return int64(len(entries))
+	names := make([]string, len(entries))
+	for n, entry := range entries {
+		names[n] = entry.Name()
+	}
+	return names
+}
+
+// known returns ErrNoSuchVersion for one that no migration makes.
+func (s Schema) known(version int64) error {
+	if version < 1 || version > s.newest() {
+		return fmt.Errorf("%w as %d: this program knows 1 to %d", ErrNoSuchVersion, version, s.newest())
+	}
+	return nil
 }
 
 // IsUndefined tells whether err is PostgreSQL's about a table or a schema that does not exist.

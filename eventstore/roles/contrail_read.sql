@@ -1,0 +1,8 @@
+-- contrail_read: reads events, verifies, and tells how far everybody is. What is encrypted it sees as it is stored; a reader that holds the
+-- key-encryption key needs SELECT on contrail.keys as well, by a grant of your own.
+DO $$ BEGIN
+  IF to_regrole('contrail_read') IS NULL THEN CREATE ROLE contrail_read NOLOGIN; END IF;
+EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; -- somebody else was faster
+END $$;
+GRANT USAGE ON SCHEMA contrail TO contrail_read;
+GRANT SELECT ON contrail.events, contrail.events_position_seq, contrail.store, contrail.migrations, contrail.relays TO contrail_read;
