@@ -10,6 +10,7 @@ import (
 
 	"github.com/contrail-events/contrail"
 	"github.com/contrail-events/contrail/eventstore"
+	"github.com/contrail-events/contrail/eventstore/erasure"
 	"github.com/contrail-events/contrail/internal/localstack"
 )
 
@@ -175,4 +176,60 @@ func ExampleStore_LoadBackwards() {
 	// Output:
 	// 9
 	// 8
+}
+
+// ContactRegistered is about a person, whose data can be made unreadable.
+type ContactRegistered struct {
+	ID    string `json:"id"`
+	Email string `json:"email"`
+}
+
+func (ContactRegistered) EventType() string { return "ContactRegistered" }
+
+func (c ContactRegistered) DataSubject() string { return "contact-" + c.ID }
+
+func ExampleStore_Append_personalData() {
+	ctx := context.Background()
+	pool, closeAll := exampleStore(ctx)
+	defer closeAll()
+	keks, err := erasure.ParseKEKs("2026-11:MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=") // from configuration, and not this one
+	if err != nil {
+		panic(err)
+	}
+	keyring, err := erasure.NewKeyring(keks...)
+	if err != nil {
+		panic(err)
+	}
+	store, err := eventstore.New(eventstore.Config{Keys: keyring})
+	if err != nil {
+		panic(err)
+	}
+	keys, err := erasure.NewKeys(pool, keyring, erasure.Config{})
+	if err != nil {
+		panic(err)
+	}
+
+	contact := contrail.NewStreamID("contact", "7")
+	err = pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
+		_, err := store.Append(ctx, tx, contact, eventstore.NoStream, contrail.NewEvent(ContactRegistered{"7", "ada@example.org"}))
+		return err
+	})
+	fmt.Println("committed:", err)
+	show := func() {
+		for event, err := range store.Load(ctx, pool, contact, 1) {
+			fmt.Println(event.Type, string(event.Data), event.Erased, err)
+		}
+	}
+	show()
+	err = pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
+		_, err := keys.Erase(ctx, tx, "contact-7")
+		return err
+	})
+	fmt.Println("erased:", err)
+	show()
+	// Output:
+	// committed: <nil>
+	// ContactRegistered {"id":"7","email":"ada@example.org"} false <nil>
+	// erased: <nil>
+	// ContactRegistered null true <nil>
 }
