@@ -19,10 +19,11 @@ func (e configError) Unwrap() error { return e.error }
 func misconfigured(format string, args ...any) error { return configError{fmt.Errorf(format, args...)} }
 
 // hopeless tells whether trying again is of no use: the configuration is wrong, the broker calls the request bad, or somebody closed
-// the connection.
+// the connection. A consumer that is deleted between the look for it and its update is none of these.
 func hopeless(err error) bool {
 	refusal, refused := errors.AsType[*jetstream.APIError](err)
-	return isMisconfigured(err) || refused && refusal.Code == 400 || errors.Is(err, nats.ErrConnectionClosed)
+	bad := refused && refusal.Code == 400 && refusal.ErrorCode != jetstream.JSErrCodeConsumerDoesNotExist
+	return isMisconfigured(err) || bad || errors.Is(err, nats.ErrConnectionClosed)
 }
 
 // insist calls try until it succeeds, fails for good, or ctx ends; then the value is zero and the error nil.

@@ -109,10 +109,14 @@ func (s *session) consume(ctx context.Context, consumer jetstream.Consumer) erro
 	}
 }
 
+// pullHeartbeat is how often the broker says that a pull is still waiting; two that are missing are what is left to tell that the consumer is gone,
+// when its deletion crossed with a pull on the way.
+const pullHeartbeat = 5 * time.Second
+
 // consumeOnce returns true when the consumer was deleted.
 func (s *session) consumeOnce(ctx context.Context, consumer jetstream.Consumer) (gone bool, err error) {
 	receiving, err := consumer.Consume(func(msg jetstream.Msg) { s.receive(ctx, msg) },
-		jetstream.PullMaxMessages(s.config.MaxAckPending), jetstream.ConsumeErrHandler(s.consumeError(ctx)))
+		jetstream.PullMaxMessages(s.config.MaxAckPending), jetstream.PullHeartbeat(pullHeartbeat), jetstream.ConsumeErrHandler(s.consumeError(ctx)))
 	if err != nil {
 		return false, fmt.Errorf("consume: %w", err)
 	}
