@@ -18,22 +18,6 @@ import (
 // oneStatementSQL is the reader that seems right and is not: its snapshot is older than the horizon that it computes.
 const oneStatementSQL = `SELECT position FROM contrail.events WHERE position > $1 AND position <= contrail.horizon() ORDER BY position`
 
-// gateSQL makes contrail.horizon() wait, the n-th time that it is called, until the test opens the gate, whoever calls it and in whatever
-// statement.
-const gateSQL = `
-	CREATE SEQUENCE horizon_calls;
-	ALTER FUNCTION contrail.horizon() RENAME TO ungated_horizon;
-	CREATE FUNCTION contrail.horizon() RETURNS bigint LANGUAGE plpgsql VOLATILE AS $$
-	BEGIN
-		IF nextval('horizon_calls') = %d THEN
-			PERFORM pg_advisory_xact_lock_shared(7001);
-		END IF;
-		RETURN contrail.ungated_horizon();
-	END $$`
-
-const waitingSQL = `SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND objid = 7001 AND NOT granted
-	AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))`
-
 // gate holds a reader up between its snapshot and its horizon.
 type gate struct {
 	pool *pgxpool.Pool
@@ -42,10 +26,10 @@ type gate struct {
 
 func newGate(tb testing.TB, pool *pgxpool.Pool, call int) gate {
 	tb.Helper()
-	_, err := pool.Exec(tb.Context(), fmt.Sprintf(gateSQL, call))
+	_, err := pool.Exec(tb.Context(), pgtest.GateHorizon(call))
 	require.NoError(tb, err)
 	g := gate{pool: pool, conn: connect(tb, pool)}
-	_, err = g.conn.Exec(tb.Context(), `SELECT pg_advisory_lock(7001)`)
+	_, err = g.conn.Exec(tb.Context(), pgtest.ShutGateSQL)
 	require.NoError(tb, err)
 	return g
 }
@@ -60,14 +44,14 @@ func (g gate) reached(tb testing.TB, ended <-chan struct{}) {
 		default:
 		}
 		var waiting bool
-		err := g.pool.QueryRow(tb.Context(), waitingSQL).Scan(&waiting)
+		err := g.pool.QueryRow(tb.Context(), pgtest.AtGateSQL).Scan(&waiting)
 		return err == nil && waiting
 	}, 10*time.Second, 2*time.Millisecond, "no reader asked for the horizon")
 }
 
 func (g gate) open(tb testing.TB) {
 	tb.Helper()
-	_, err := g.conn.Exec(tb.Context(), `SELECT pg_advisory_unlock(7001)`)
+	_, err := g.conn.Exec(tb.Context(), pgtest.OpenGateSQL)
 	require.NoError(tb, err)
 }
 

@@ -79,7 +79,7 @@ func (v *eventsAppendVerb) Run(ctx context.Context, a *app) error {
 	}
 	defer pool.Close()
 	var recorded []contrail.Recorded
-	err = pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
+	err = inTx(ctx, pool, func(tx pgx.Tx) error {
 		recorded = nil
 		for n, next := range todo {
 			events, err := store.Append(ctx, tx, next.stream, next.expected, next.event)
@@ -94,7 +94,7 @@ func (v *eventsAppendVerb) Run(ctx context.Context, a *app) error {
 		return nil
 	})
 	if err != nil {
-		return err //nolint:wrapcheck // it is our own, or that of the commit
+		return err
 	}
 	printer := a.newEventsPrinter(v.JSON)
 	for _, event := range recorded {

@@ -53,7 +53,7 @@ func (v *keysEraseVerb) Run(ctx context.Context, a *app) error {
 		}
 	}
 	erased := false
-	err = pgx.BeginTxFunc(ctx, pool, pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, func(tx pgx.Tx) error {
+	err = inTx(ctx, pool, func(tx pgx.Tx) (err error) {
 		erased, err = keys.Erase(ctx, tx, v.Subject)
 		return err
 	})

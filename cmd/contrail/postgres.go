@@ -8,7 +8,9 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
@@ -67,6 +69,30 @@ func (a *app) inTime(ctx context.Context, ask func(ctx context.Context) error) e
 		return cause //nolint:wrapcheck // it says more than what it made go wrong
 	}
 	return err
+}
+
+// commitGrace is how long a commit may take that was begun before a signal came.
+const commitGrace = 10 * time.Second
+
+// inTx runs fn in a transaction at READ COMMITTED. Once the commit has begun a signal comes too late: nobody would know what became of it.
+func inTx(ctx context.Context, pool *pgxpool.Pool, fn func(tx pgx.Tx) error) error {
+	tx, err := pool.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.ReadCommitted})
+	if err != nil {
+		return fmt.Errorf("begin a transaction: %w", err)
+	}
+	defer tx.Rollback(context.WithoutCancel(ctx))
+	if err := fn(tx); err != nil {
+		return err
+	}
+	if ctx.Err() != nil {
+		return context.Cause(ctx) //nolint:wrapcheck // the signal
+	}
+	patient, cancel := context.WithTimeout(context.WithoutCancel(ctx), commitGrace)
+	defer cancel()
+	if err := tx.Commit(patient); err != nil {
+		return fmt.Errorf("commit: %w; look whether it was done", err)
+	}
+	return nil
 }
 
 // parseReason is why a URL can't be read, without the URL itself, which may hold a password.

@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/contrail-events/contrail/eventstore/wmsql"
+	"github.com/contrail-events/contrail/internal/pgtest"
 )
 
 func numbered(n int) *message.Message {
@@ -130,21 +131,6 @@ func TestNextEventsRefusesRepeatableRead(t *testing.T) {
 	}
 }
 
-// gateSQL makes contrail.horizon() wait, the n-th time that it is called, until the test opens the gate, in whatever statement.
-const gateSQL = `
-	CREATE SEQUENCE horizon_calls;
-	ALTER FUNCTION contrail.horizon() RENAME TO ungated_horizon;
-	CREATE FUNCTION contrail.horizon() RETURNS bigint LANGUAGE plpgsql VOLATILE AS $$
-	BEGIN
-		IF nextval('horizon_calls') = %d THEN
-			PERFORM pg_advisory_xact_lock_shared(7001);
-		END IF;
-		RETURN contrail.ungated_horizon();
-	END $$`
-
-const atGateSQL = `SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND objid = 7001 AND NOT granted
-	AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))`
-
 // Position 2 commits while contrail.next_events asks for the horizon, be it the first time or another. What it selects must not be of a snapshot
 // from before, or else it returns 3 without 2, which is lost for ever.
 func TestNextEventsLosesNothingAcrossItsHorizon(t *testing.T) {
@@ -165,12 +151,12 @@ func TestNextEventsLosesNothingAcrossItsHorizon(t *testing.T) {
 			require.NoError(t, newPublisher(t, slow, wmsql.Config{}).Publish("invoice-2", numbered(2)))
 			require.NoError(t, newPublisher(t, db, wmsql.Config{}).Publish("invoice-3", numbered(3)))
 
-			_, err = db.ExecContext(t.Context(), fmt.Sprintf(gateSQL, call))
+			_, err = db.ExecContext(t.Context(), pgtest.GateHorizon(call))
 			require.NoError(t, err)
 			gate, err := db.BeginTx(t.Context(), nil)
 			require.NoError(t, err)
 			defer func() { _ = gate.Rollback() }()
-			_, err = gate.ExecContext(t.Context(), `SELECT pg_advisory_xact_lock(7001)`)
+			_, err = gate.ExecContext(t.Context(), pgtest.ShutGateSQL)
 			require.NoError(t, err)
 
 			var found []string
@@ -182,7 +168,8 @@ func TestNextEventsLosesNothingAcrossItsHorizon(t *testing.T) {
 			}()
 			requireAtGate(t, db, ended)
 			require.NoError(t, slow.Commit())
-			require.NoError(t, gate.Rollback())
+			_, err = gate.ExecContext(t.Context(), pgtest.OpenGateSQL)
+			require.NoError(t, err)
 			<-ended
 			require.NoError(t, fault)
 			rest, err := poll(t.Context(), db, schema)
@@ -202,7 +189,7 @@ func requireAtGate(t *testing.T, db *stdsql.DB, ended <-chan struct{}) {
 		default:
 		}
 		var waiting bool
-		err := db.QueryRowContext(t.Context(), atGateSQL).Scan(&waiting)
+		err := db.QueryRowContext(t.Context(), pgtest.AtGateSQL).Scan(&waiting)
 		return err == nil && waiting
 	}, patience, 2*time.Millisecond, "nobody asked for the horizon")
 }
