@@ -77,6 +77,6 @@ func ExampleGrantRoles() {
 	_, err := pool.Exec(ctx, `CREATE ROLE billing LOGIN PASSWORD 'secret'; GRANT contrail_append TO billing`)
 	fmt.Println(err)
 	// Output:
-	// [contrail_append contrail_consume contrail_read contrail_relay]
+	// [contrail_append contrail_consume contrail_operate contrail_read contrail_relay]
 	// <nil>
 }

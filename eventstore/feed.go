@@ -27,6 +27,10 @@ type FeedConfig struct {
 
 	BatchEvents int // at most so many events a batch; zero means DefaultBatchEvents
 	BatchBytes  int // a batch ends with the event that reaches so many bytes of data; zero means DefaultBatchBytes
+
+	// Horizon is how the feed asks for the horizon, for a reader that has something to say in the same breath; nil means [Horizon] on the feed's
+	// connection. What it answers must have been contrail.horizon() in an earlier statement than the one that the feed makes next.
+	Horizon func(ctx context.Context) (contrail.Position, error)
 }
 
 // Feed reads every settled event of a store in position order, each once, however the transactions that append overlap. It needs a
@@ -51,6 +55,9 @@ func NewFeed(conn *pgx.Conn, cfg FeedConfig) (*Feed, error) {
 	if cfg.BatchBytes == 0 {
 		cfg.BatchBytes = DefaultBatchBytes
 	}
+	if cfg.Horizon == nil {
+		cfg.Horizon = func(ctx context.Context) (contrail.Position, error) { return Horizon(ctx, conn) }
+	}
 	return &Feed{conn: conn, config: cfg, after: cfg.After, window: newWindow(cfg.BatchEvents, cfg.BatchBytes)}, nil
 }
 
@@ -58,7 +65,7 @@ func NewFeed(conn *pgx.Conn, cfg FeedConfig) (*Feed, error) {
 // events are the caller's. After an error the feed stands where it stood.
 func (f *Feed) Next(ctx context.Context) ([]contrail.Recorded, error) {
 	if f.after >= f.horizon {
-		horizon, err := Horizon(ctx, f.conn)
+		horizon, err := f.config.Horizon(ctx)
 		if err != nil {
 			return nil, err
 		}

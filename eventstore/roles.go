@@ -52,7 +52,7 @@ func RolesSQL() string {
 	return strings.Join(text, "\n")
 }
 
-// GrantRoles creates the roles contrail_append, contrail_read, contrail_relay and contrail_consume where the cluster does not have them, and
+// GrantRoles creates the roles contrail_append, contrail_read, contrail_relay, contrail_consume and contrail_operate where the cluster does not have them, and
 // grants each the least rights in this database that it works with. Nobody can log in as one of them: make your own users members, as in
 // GRANT contrail_append TO billing. [RolesSQL] tells what each may do.
 //

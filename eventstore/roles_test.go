@@ -134,7 +134,7 @@ func TestRoleThatReads(t *testing.T) {
 	status, err := publisher.ReadStatus(ctx, pool, js, "EVENTS")
 	require.NoError(t, err)
 	require.EqualValues(t, 1, status.PublishedPosition)
-	report, err := publisher.Verify(ctx, pool, js, "EVENTS")
+	report, err := publisher.Verify(ctx, pool, js, publisher.VerifyConfig{})
 	require.NoError(t, err)
 	require.True(t, report.OK)
 
@@ -172,7 +172,7 @@ func relayUntilCaughtUp(tb testing.TB, pool *pgxpool.Pool, js jetstream.JetStrea
 	}, 30*time.Second, 10*time.Millisecond)
 	stop()
 	require.NoError(tb, <-ended)
-	report, err := publisher.Verify(tb.Context(), pool, js, "EVENTS")
+	report, err := publisher.Verify(tb.Context(), pool, js, publisher.VerifyConfig{})
 	require.NoError(tb, err)
 	require.True(tb, report.OK)
 	var position int64

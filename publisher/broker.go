@@ -6,8 +6,11 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/google/uuid"
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/contrail-events/contrail"
 	"github.com/contrail-events/contrail/internal/wire"
 )
 
@@ -18,32 +21,49 @@ type lastMessage struct {
 	message wire.Message
 }
 
-// readMessage asks the stream's leader for one message. A direct get would be answered by any replica, and could be stale.
-func readMessage(ctx context.Context, js jetstream.JetStream, stream string, sequence uint64) ([]byte, error) {
-	request, err := json.Marshal(map[string]uint64{"seq": sequence})
+// stored is a message as the stream has it.
+type stored struct {
+	sequence uint64
+	header   nats.Header
+	data     []byte
+}
+
+// readMessage asks the stream's leader for one message, by {"seq": …} or {"last_by_subj": …}. A direct get would be answered by any replica, and could
+// be stale.
+func readMessage(ctx context.Context, js jetstream.JetStream, stream string, which map[string]any) (stored, error) {
+	wrap := func(err error) error { return fmt.Errorf("read message %v of stream %s: %w", which, stream, err) }
+	request, err := json.Marshal(which)
 	if err != nil {
-		return nil, err //nolint:wrapcheck // a map of integers always marshals
+		return stored{}, err //nolint:wrapcheck // a map of integers and strings always marshals
 	}
 	reply, err := js.Conn().RequestWithContext(ctx, apiPrefix(js)+"STREAM.MSG.GET."+stream, request)
 	if err != nil {
-		return nil, fmt.Errorf("read message %d of stream %s: %w", sequence, stream, translateBroker(err))
+		return stored{}, wrap(translateBroker(err))
 	}
 	var response struct {
 		Error   *jetstream.APIError `json:"error"`
 		Message struct {
-			Data []byte `json:"data"`
+			Sequence uint64 `json:"seq"`
+			Header   []byte `json:"hdrs"`
+			Data     []byte `json:"data"`
 		} `json:"message"`
 	}
 	if err := json.Unmarshal(reply.Data, &response); err != nil {
-		return nil, fmt.Errorf("read message %d of stream %s: %w", sequence, stream, err)
+		return stored{}, wrap(err)
 	}
 	if response.Error != nil {
 		if response.Error.ErrorCode == jetstream.JSErrCodeMessageNotFound {
-			return nil, jetstream.ErrMsgNotFound
+			return stored{}, jetstream.ErrMsgNotFound
 		}
-		return nil, fmt.Errorf("read message %d of stream %s: %w", sequence, stream, response.Error)
+		return stored{}, wrap(response.Error)
 	}
-	return response.Message.Data, nil
+	found := stored{sequence: response.Message.Sequence, data: response.Message.Data}
+	if len(response.Message.Header) > 0 {
+		if found.header, err = nats.DecodeHeadersMsg(response.Message.Header); err != nil {
+			return stored{}, wrap(err)
+		}
+	}
+	return found, nil
 }
 
 func apiPrefix(js jetstream.JetStream) string {
@@ -58,20 +78,32 @@ func apiPrefix(js jetstream.JetStream) string {
 }
 
 // readLast returns the stream's last message, if it still holds it.
-func readLast(ctx context.Context, js jetstream.JetStream, stream string, state jetstream.StreamState, isOurs func(source string) bool) (lastMessage, error) {
+func readLast(ctx context.Context, js jetstream.JetStream, stream string, state jetstream.StreamState, store uuid.UUID) (lastMessage, error) {
 	if state.Msgs == 0 {
 		return lastMessage{}, nil
 	}
-	payload, err := readMessage(ctx, js, stream, state.LastSeq)
+	return readOne(ctx, js, stream, store, map[string]any{"seq": state.LastSeq})
+}
+
+func readOne(ctx context.Context, js jetstream.JetStream, stream string, store uuid.UUID, which map[string]any) (lastMessage, error) {
+	found, err := readMessage(ctx, js, stream, which)
 	if errors.Is(err, jetstream.ErrMsgNotFound) {
 		return lastMessage{}, nil
 	}
 	if err != nil {
 		return lastMessage{}, err
 	}
-	message, err := wire.Decode(payload)
+	message, err := wire.DecodeMessage(found.header, found.data)
 	if err != nil {
 		return lastMessage{found: true}, nil //nolint:nilerr // what does not decode is foreign, which is what the caller asks
 	}
-	return lastMessage{found: true, ours: isOurs(message.Source), message: message}, nil
+	return lastMessage{found: true, ours: wire.IsFrom(message.Source, store), message: message}, nil
+}
+
+// place is the position of the last event that stands in its order at or before the message.
+func (m lastMessage) place() contrail.Position {
+	if m.message.Resent != "" {
+		return m.message.After
+	}
+	return m.message.Position
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/contrail-events/contrail"
 )
 
-// cursor is a place in both orders: the event at position has sequence in the stream.
+// cursor is a place in both orders: the event at position is the last that stands in its order at or before sequence in the stream.
 type cursor struct {
 	position contrail.Position
 	sequence uint64
@@ -20,17 +20,21 @@ const (
 	readCursorSQL = `SELECT position, sequence FROM contrail.relays WHERE stream = $1`
 
 	// One row, held for the length of the statement, and not waited for on the disk: the setting ends with the statement's transaction.
-	saveCursorSQL = `INSERT INTO contrail.relays AS r (stream, position, sequence, leader)
-		SELECT $1::text, $2::bigint, $3::bigint, $4::text WHERE set_config('synchronous_commit', 'off', true) = 'off'
-		ON CONFLICT (stream) DO UPDATE
+	saveCursorSQL = insertCursor + upsertCursor
+	insertCursor  = `INSERT INTO contrail.relays AS r (stream, position, sequence, leader)
+		SELECT $1::text, $2::bigint, $3::bigint, $4::text WHERE set_config('synchronous_commit', 'off', true) = 'off'`
+	upsertCursor = ` ON CONFLICT (stream) DO UPDATE
 		SET position = excluded.position, sequence = excluded.sequence, leader = excluded.leader, updated_at = now()`
 
 	addLostSQL = `UPDATE contrail.relays SET lost = lost + $2 WHERE stream = $1`
 
-	knowsSQL = `SELECT EXISTS (SELECT FROM contrail.events WHERE position = $1 AND id = $2)`
+	// The primary key of the events, once for each of what is looked up.
+	unknownSQL = `SELECT u.position FROM unnest($1::bigint[], $2::text[]) u (position, id)
+		WHERE NOT EXISTS (SELECT FROM contrail.events e WHERE e.position = u.position AND e.id = u.id::uuid) LIMIT 1`
 )
 
-// ledger keeps a relay's cursor in contrail.relays, on a connection that goes with the leadership: a relay that lost it can't write.
+// ledger keeps a relay's cursor in contrail.relays and what it left out in contrail.parked, on a connection that goes with the leadership: a
+// relay that lost it can't write.
 type ledger struct {
 	conn     *pgx.Conn
 	stream   string
@@ -52,29 +56,46 @@ func (l ledger) read(ctx context.Context) (cursor, error) {
 }
 
 func (l ledger) save(ctx context.Context, at cursor) error {
-	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
-	defer cancel()
-	if _, err := l.conn.Exec(ctx, saveCursorSQL, l.stream, int64(at.position), int64(at.sequence), l.identity); err != nil { //nolint:gosec // 2⁶³ messages
-		return fmt.Errorf("save the relay's cursor: %w", err)
-	}
-	return nil
+	return l.exec(ctx, "save the relay's cursor", saveCursorSQL, l.stream, int64(at.position), int64(at.sequence), l.identity) //nolint:gosec // 2⁶³ messages
 }
 
 func (l ledger) addLost(ctx context.Context, events uint64) error {
+	return l.exec(ctx, "count lost events", addLostSQL, l.stream, int64(events)) //nolint:gosec // a count
+}
+
+func (l ledger) exec(ctx context.Context, what, sql string, args ...any) error {
 	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
 	defer cancel()
-	if _, err := l.conn.Exec(ctx, addLostSQL, l.stream, int64(events)); err != nil { //nolint:gosec // a count
-		return fmt.Errorf("count lost events: %w", err)
+	if _, err := l.conn.Exec(ctx, sql, args...); err != nil {
+		return fmt.Errorf("%s: %w", what, err)
 	}
 	return nil
 }
 
-// knows tells whether an event stands at a position.
-func (l ledger) knows(ctx context.Context, position contrail.Position, id uuid.UUID) (known bool, err error) {
+// unknown returns the position of one of the events that is not in the store, under its id; 0 when all are.
+func (l ledger) unknown(ctx context.Context, positions []contrail.Position, ids []uuid.UUID) (contrail.Position, error) {
 	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
 	defer cancel()
-	if err := l.conn.QueryRow(ctx, knowsSQL, int64(position), id).Scan(&known); err != nil {
-		return false, fmt.Errorf("look up the stream's last event: %w", err)
+	texts := make([]string, len(ids))
+	for i, id := range ids {
+		texts[i] = id.String()
 	}
-	return known, nil
+	var position int64
+	err := l.conn.QueryRow(ctx, unknownSQL, integers(positions), texts).Scan(&position)
+	if err == pgx.ErrNoRows { //nolint:errorlint // Scan returns it bare
+		return 0, nil
+	}
+	if err != nil {
+		return 0, fmt.Errorf("look up the stream's events: %w", err)
+	}
+	return contrail.Position(position), nil
+}
+
+// integers are values as every query mode of the driver can send them.
+func integers[T ~int64 | ~uint64](values []T) []int64 {
+	plain := make([]int64, len(values))
+	for i, value := range values {
+		plain[i] = int64(value) // both stay below 2⁶³
+	}
+	return plain
 }

@@ -3,6 +3,7 @@ package publisher
 import (
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -10,6 +11,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/contrail-events/contrail"
+	"github.com/contrail-events/contrail/publisher/parked"
 )
 
 // What stops a relay for good. Everything else is retried for ever.
@@ -44,44 +46,85 @@ func (e *StreamError) Error() string {
 // Unwrap returns the sentinel.
 func (e *StreamError) Unwrap() error { return e.Err }
 
-// RefusedError says that the broker refuses one event and always will. The relay stops in front of it, since going on would leave a
-// gap.
+// RefusedError says that one event was refused: by the broker, by its own names, or by a middleware. Unless Config.OnPermanent is [Halt], the
+// event is parked; otherwise the relay stops in front of it, since going on would leave a gap.
 type RefusedError struct {
 	Position contrail.Position
 	Stream   contrail.StreamID
 	Version  int64
-	Bytes    int // of the message
-	Err      error
+	Bytes    int           // of the message; 0 where none was made
+	Reason   parked.Reason // why, in a word
+	Err      error         // what was answered
 }
 
-// Error names the event and the broker's reason.
+// Error names the event and what was answered.
 func (e *RefusedError) Error() string {
-	return fmt.Sprintf("event at position %d (%s, version %d, a message of %d bytes) is refused by the broker: %v; raise the limit that it names",
-		e.Position, e.Stream, e.Version, e.Bytes, e.Err)
+	size, cure := "", ""
+	if e.Bytes > 0 {
+		size = fmt.Sprintf(", a message of %d bytes", e.Bytes)
+	}
+	if e.Reason == parked.ReasonMessageTooLarge {
+		cure = "; raise the limit that it names"
+	}
+	return fmt.Sprintf("event at position %d (%s, version %d%s) is refused: %v%s", e.Position, e.Stream, e.Version, size, e.Err, cure)
 }
 
-// Unwrap returns the broker's reason.
+// Unwrap returns what was answered.
 func (e *RefusedError) Unwrap() error { return e.Err }
+
+// refusedBy makes a refusal of an error that names no event.
+func refusedBy(event contrail.Recorded, err error) *RefusedError {
+	return &RefusedError{Position: event.Position, Stream: event.Stream, Version: event.Version, Reason: parked.ReasonRefused, Err: err}
+}
+
+// haltError is a refusal that stops the relay.
+type haltError struct{ *RefusedError }
+
+// Unwrap returns the refusal.
+func (e haltError) Unwrap() error { return e.RefusedError }
 
 // errFenced says that the broker was not at the sequence that a message should follow: somebody else was there first, or something
 // was lost on the way. The cure is to ask the broker where it is.
 var errFenced = errors.New("fenced by the broker")
 
+// Codes of the server's errors (server/errors.json of nats-server).
 const (
-	codeWrongLastSequence = 10071
-	codeMessageTooLarge   = 10054
+	codeAccountFull        = 10002 // this one and the next are called bad requests, and are lack of room
+	codeAccountFullTier    = 10120
+	codeSealed             = 10109 // the stream, which is for whoever looks at its configuration to tell
+	codeNotMatched         = 10060 // the message expects another stream
+	codeWrongLastSequence  = 10071
+	codeWrongLastSequence2 = 10164 // likewise, while another message is on its way
+	codeMessageTooLarge    = 10054
+	codeHeaderTooLarge     = 10097
 )
 
 // isFenced tells whether the broker refused a message because of its expected last sequence.
 func isFenced(err error) bool {
 	api, ok := errors.AsType[*jetstream.APIError](err)
-	return errors.Is(err, errFenced) || ok && api.ErrorCode == codeWrongLastSequence
+	return errors.Is(err, errFenced) || ok && (api.ErrorCode == codeWrongLastSequence || api.ErrorCode == codeWrongLastSequence2)
 }
 
-// isRefusal tells whether the broker will never take this message, however often it is sent.
-func isRefusal(err error) bool {
+// refusalReason tells why the broker will never take this message, however often it is sent; "" when it may yet. What the server calls a bad request is
+// the message's fault; unavailability, missing streams and lack of room are not.
+func refusalReason(err error) parked.Reason {
+	if errors.Is(err, nats.ErrMaxPayload) {
+		return parked.ReasonMessageTooLarge
+	}
+	if errors.Is(err, nats.ErrBadSubject) || errors.Is(err, contrail.ErrInvalid) {
+		return parked.ReasonInvalidSubject
+	}
 	api, ok := errors.AsType[*jetstream.APIError](err)
-	return errors.Is(err, nats.ErrMaxPayload) || ok && api.ErrorCode == codeMessageTooLarge
+	switch {
+	case !ok || isFenced(err),
+		slices.Contains([]jetstream.ErrorCode{codeNotMatched, codeAccountFull, codeAccountFullTier, codeSealed}, api.ErrorCode):
+		return ""
+	case api.ErrorCode == codeMessageTooLarge || api.ErrorCode == codeHeaderTooLarge:
+		return parked.ReasonMessageTooLarge
+	case api.Code == http.StatusBadRequest:
+		return parked.ReasonRefused
+	}
+	return ""
 }
 
 // hinted says what to do where statements that a driver has prepared are unknown to the server, or known to it by another's text.

@@ -37,7 +37,7 @@ func ExampleRelay() {
 	cancel() // drains
 	fmt.Println("ended:", <-ended)
 
-	report, err := publisher.Verify(context.Background(), pool, js, "EVENTS")
+	report, err := publisher.Verify(context.Background(), pool, js, publisher.VerifyConfig{})
 	must(err)
 	fmt.Printf("%d of %d published, ok: %t\n", report.Published, report.Events, report.OK)
 	// Output:

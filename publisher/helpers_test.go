@@ -122,7 +122,7 @@ func requireExact(tb testing.TB, pool *pgxpool.Pool, js jetstream.JetStream) {
 	})
 	require.NoError(tb, err)
 	require.Equal(tb, want, readStream(tb, js))
-	report, err := publisher.Verify(context.Background(), pool, js, "EVENTS")
+	report, err := publisher.Verify(context.Background(), pool, js, publisher.VerifyConfig{})
 	require.NoError(tb, err)
 	require.True(tb, report.OK, "%+v", report)
 	require.EqualValues(tb, len(want), report.Events)

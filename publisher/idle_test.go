@@ -1,7 +1,6 @@
 package publisher_test
 
 import (
-	"fmt"
 	"os"
 	"strings"
 	"sync/atomic"
@@ -49,22 +48,22 @@ func TestIdleRelayOnlyMakesItsSafetyReads(t *testing.T) {
 		return pool.QueryRow(t.Context(), `SELECT pid FROM pg_locks JOIN pg_stat_activity USING (pid) WHERE classid = 1129270869
 			AND mode = 'ExclusiveLock' AND application_name = 'contrail relay idle' AND state = 'idle' AND query LIKE '%horizon()%'`).Scan(&pid) == nil
 	}, patience, time.Millisecond)
-	began, statements, before := time.Now(), statementsOf(t, server, pid), reads.Load()
+	began, statements, before := time.Now(), statementsOf(t, server), reads.Load()
 	require.Eventually(t, func() bool { return reads.Load() >= before+wanted }, time.Minute, time.Millisecond)
-	made, took := statementsOf(t, server, pid)-statements, time.Since(began)
+	made, took := statementsOf(t, server)-statements, time.Since(began)
 	t.Logf("%d statements in %s", made, took)
 	require.LessOrEqual(t, made, int(took/cfg.Wake.Interval())+1)
 	require.NoError(t, stop())
 }
 
-// statementsOf counts what the server's process was asked.
-func statementsOf(tb testing.TB, server *localstack.Postgres, pid int) int {
+// statementsOf counts what the server was asked, on whatever connection: the relay has more than one.
+func statementsOf(tb testing.TB, server *localstack.Postgres) int {
 	tb.Helper()
 	log, err := os.ReadFile(server.LogPath())
 	require.NoError(tb, err)
 	count := 0
 	for line := range strings.Lines(string(log)) {
-		if strings.HasPrefix(line, fmt.Sprintf("<%d> ", pid)) && (strings.Contains(line, "LOG:  statement: ") || strings.Contains(line, "LOG:  execute ")) {
+		if strings.Contains(line, "LOG:  statement: ") || strings.Contains(line, "LOG:  execute ") {
 			count++
 		}
 	}

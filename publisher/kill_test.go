@@ -43,9 +43,11 @@ func startRelay(tb testing.TB, process *exec.Cmd) {
 	tb.Cleanup(func() { _ = process.Process.Kill(); _ = process.Wait() })
 }
 
-// awaitKilled waits until the process has ended by SIGKILL.
+// awaitKilled waits until the process has ended by SIGKILL, and fails if it never does.
 func awaitKilled(tb testing.TB, process *exec.Cmd) {
 	tb.Helper()
+	enough := time.AfterFunc(patience, func() { _ = process.Process.Signal(syscall.SIGABRT) })
+	defer enough.Stop()
 	_ = process.Wait()
 	status, ok := process.ProcessState.Sys().(syscall.WaitStatus)
 	require.True(tb, ok)

@@ -2,44 +2,45 @@ package publisher
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"log/slog"
+	"math"
+	"strconv"
 	"time"
 
-	"github.com/ThreeDotsLabs/watermill"
-	"github.com/ThreeDotsLabs/watermill/components/forwarder"
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/contrail-events/contrail/eventstore"
-	"github.com/contrail-events/contrail/internal/wire"
 )
 
 // sessionSQL prepares the leader's connection, which is a session of its own. The server gives up on a vanished host after 11 s, so that
-// a standby takes over; no timeout of the role's may end what is meant to wait.
+// a standby takes over, and on a leader that asks nothing for longer than it ever pauses, since its process hangs or was stopped; no timeout
+// of the role's may end what is meant to wait.
 const sessionSQL = `SELECT set_config('application_name', left('contrail relay ' || $1, 63), false),
 	set_config('tcp_keepalives_idle', '5', false), set_config('tcp_keepalives_interval', '2', false),
 	set_config('tcp_keepalives_count', '3', false), set_config('tcp_user_timeout', '11000', false),
 	set_config('default_transaction_isolation', 'read committed', false),
-	set_config('statement_timeout', '0', false), set_config('idle_session_timeout', '0', false)`
+	set_config('statement_timeout', '0', false), set_config('idle_session_timeout', $2, false)`
 
 // lead is a term of leadership: one connection that holds the lock, reads the feed and writes the cursor. When the connection goes, so
 // does the term. Where the relay polls, the lock is on another connection, and the term goes with either.
 type lead struct {
-	conn   *pgx.Conn
-	lock   *openLock // nil when conn holds it
-	js     jetstream.JetStream
-	config Config
-	store  uuid.UUID
-	ledger ledger
-	hook   func(point string)
+	conn     *pgx.Conn
+	lock     *openLock // nil when conn holds it
+	to       destination
+	config   Config
+	store    uuid.UUID
+	ledger   ledger
+	monitor  *monitor
+	suspects suspicion
+	hook     func(point string)
+	progress *progress
 }
 
 // takeLead waits, as a standby, until this relay leads.
 func (r *Relay) takeLead(ctx context.Context) (*lead, error) {
-	l := &lead{js: r.js, config: r.config, hook: r.hook}
+	l := &lead{to: r.to, config: r.config, monitor: r.monitor, hook: r.hook, progress: r.progress}
 	if err := l.begin(ctx, r); err != nil {
 		l.close(ctx)
 		return nil, err
@@ -49,6 +50,8 @@ func (r *Relay) takeLead(ctx context.Context) (*lead, error) {
 
 // connect takes a connection out of the pool for good.
 func (r *Relay) connect(ctx context.Context) (*pgx.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
+	defer cancel()
 	pooled, err := r.pool.Acquire(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("connect to PostgreSQL: %w", err)
@@ -65,6 +68,21 @@ func (l *lead) begin(ctx context.Context, r *Relay) (err error) {
 			return err
 		}
 	}
+	if err := l.open(ctx, r); err != nil || l.config.Wake.Polls() {
+		return err
+	}
+	for leads := !r.exclusive; !leads; {
+		if leads, err = l.awaitLead(ctx); err != nil {
+			return fmt.Errorf("wait for the leadership: %w", err)
+		}
+	}
+	return nil
+}
+
+// open takes the connection and prepares it.
+func (l *lead) open(ctx context.Context, r *Relay) (err error) {
+	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
+	defer cancel()
 	if l.conn, err = r.connect(ctx); err != nil {
 		return err
 	}
@@ -83,20 +101,30 @@ func (l *lead) begin(ctx context.Context, r *Relay) (err error) {
 	if l.config.Wake.Polls() {
 		return nil
 	}
-	return l.beginSession(ctx, r.exclusive)
-}
-
-// beginSession prepares the session and waits for its lock.
-func (l *lead) beginSession(ctx context.Context, exclusive bool) error {
-	if _, err := l.conn.Exec(ctx, sessionSQL, l.config.Identity); err != nil {
+	if _, err := l.conn.Exec(ctx, sessionSQL, l.config.Identity, milliseconds(l.config.idleLimit())); err != nil {
 		return fmt.Errorf("prepare the relay's session: %w", err)
 	}
-	for leads := !exclusive; !leads; {
-		if err := l.conn.QueryRow(ctx, `SELECT contrail.lead($1)`, l.config.Stream).Scan(&leads); err != nil {
-			return fmt.Errorf("wait for the leadership: %w", err)
-		}
-	}
 	return nil
+}
+
+// awaitLead waits for the lock for as long as contrail.lead() does, which is a minute.
+func (l *lead) awaitLead(ctx context.Context) (leads bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute+queryTimeout)
+	defer cancel()
+	err = l.conn.QueryRow(ctx, `SELECT contrail.lead($1)`, l.config.Stream).Scan(&leads)
+	return leads, err //nolint:wrapcheck // begin wraps it
+}
+
+// idleLimit is longer than any pause in which a leader asks the database nothing: it waits for the broker and rests before it tries again, or
+// sleeps until its safety read. By default it is 12 s.
+func (c Config) idleLimit() time.Duration {
+	const grace = 2 * time.Second
+	return grace + max(c.AckTimeout+c.RetryMax, 2*c.Wake.Interval())
+}
+
+// milliseconds is a length of time as a setting of PostgreSQL, which does not read Go's 1m7s, and has its longest.
+func milliseconds(d time.Duration) string {
+	return strconv.FormatInt(min(d.Milliseconds(), math.MaxInt32), 10)
 }
 
 // term returns a context that ends with the leadership, and the function that must be called at its end. A lock of its own that is lost
@@ -132,61 +160,6 @@ func (l *lead) close(ctx context.Context) {
 		_, _ = l.conn.Exec(ctx, `SELECT pg_advisory_unlock_all()`)
 	}
 	_ = l.conn.Close(ctx)
-}
-
-// session relays from where the broker is until ctx ends, which is no error, or something goes wrong.
-func (l *lead) session(ctx context.Context, published func()) error {
-	at, err := l.resume(ctx)
-	if err != nil {
-		return err
-	}
-	l.config.Logger.InfoContext(ctx, "relaying", slogStream(l.config.Stream), slogPosition(at.position), slogSequence(at.sequence))
-	feed, err := eventstore.NewFeed(l.conn, eventstore.FeedConfig{
-		After: at.position, BatchEvents: l.config.BatchEvents, BatchBytes: l.config.BatchBytes,
-	})
-	if err != nil {
-		return err
-	}
-	to := &sink{
-		js: l.js, prefix: l.config.Prefix, source: wire.Source(l.config.Name, l.store), turns: newTurnstile(), hook: l.hook,
-		sequence: at.sequence,
-	}
-	from, err := newSource(l, feed, to.turns.stop)
-	if err != nil {
-		return err
-	}
-	if err := l.forward(ctx, from, to); err != nil {
-		return err
-	}
-	if from.published {
-		published()
-	}
-	if err := to.turns.stopped(); err != nil {
-		return err
-	}
-	if errors.Is(from.err, errNacked) { // a middleware's doing
-		return fmt.Errorf("%w by the forwarder's handler", errNacked)
-	}
-	return from.err
-}
-
-// forward runs Watermill's forwarder between source and sink until the source has ended and every handler with it.
-func (l *lead) forward(ctx context.Context, from *source, to *sink) error {
-	quiet := map[slog.Level]slog.Level{slog.LevelInfo: slog.LevelDebug, slog.LevelError: slog.LevelDebug}
-	forward, err := forwarder.NewForwarder(from, to, watermill.NewSlogLoggerWithLevelMapping(l.config.Logger, quiet), forwarder.Config{
-		ForwarderTopic: topic, Middlewares: l.config.Middlewares, CloseTimeout: 2 * queryTimeout,
-	})
-	if err != nil {
-		return fmt.Errorf("make the forwarder: %w", err)
-	}
-	err = forward.Run(ctx)
-	if from.done != nil {
-		<-from.done
-	}
-	if err != nil {
-		return fmt.Errorf("run the forwarder: %w", err)
-	}
-	return nil
 }
 
 // serverOf opens a JetStream context of the relay's own on the application's connection, with its own bounds on what is in flight.

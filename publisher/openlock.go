@@ -10,9 +10,10 @@ import (
 )
 
 const (
-	// standbyPause is how often a standby tries for the lock of a leader that polls, and holds no server connection in between.
-	standbyPause = time.Second
-	// heartbeat keeps the lock's transaction alive. A leader that vanished misses three, and the server ends its transaction, however
+	// standbyPause is the longest that a standby waits before it tries for the lock of a leader that polls, and holds no server connection
+	// meanwhile: it leads within a second of that one's end.
+	standbyPause = 750 * time.Millisecond
+	// heartbeat keeps the lock's transaction alive. A leader that vanished misses two, and the server ends its transaction, however
 	// late a proxy in between would notice.
 	heartbeat = 5 * time.Second
 )
@@ -22,7 +23,7 @@ const (
 // somebody else's next. transaction_timeout came with PostgreSQL 17.
 const openLockSQL = `SELECT pg_try_advisory_xact_lock(1129270870, hashtext($1::text)),
 	set_config('application_name', left('contrail relay ' || $2::text, 63), true),
-	set_config('idle_in_transaction_session_timeout', '15s', true),
+	set_config('idle_in_transaction_session_timeout', '12s', true),
 	set_config('tcp_keepalives_idle', '5', true), set_config('tcp_keepalives_interval', '2', true),
 	set_config('tcp_keepalives_count', '3', true), set_config('tcp_user_timeout', '11000', true),
 	(SELECT set_config(name, '0', true) FROM pg_settings WHERE name = 'transaction_timeout')`
@@ -58,6 +59,8 @@ func (r *Relay) takeOpenLock(ctx context.Context) (*openLock, error) {
 }
 
 func tryOpenLock(ctx context.Context, conn *pgx.Conn, stream, identity string) (leads bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
+	defer cancel()
 	tx, err := conn.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.ReadCommitted, AccessMode: pgx.ReadOnly})
 	if err != nil {
 		return false, err //nolint:wrapcheck // the caller wraps it

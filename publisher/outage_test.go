@@ -158,7 +158,9 @@ func TestRelayStopsInFrontOfARefusedEvent(t *testing.T) {
 	_, err = pool.Exec(t.Context(), `INSERT INTO contrail.events (stream, version, type, data) VALUES ('big-1', 1, 'Big', to_jsonb(repeat('x', 100000)))`)
 	require.NoError(t, err)
 	insertEvents(t, pool, 10)
-	err = runFails(t, pool, js)
+	cfg := impatient()
+	cfg.OnPermanent, cfg.Attempts = publisher.Halt, 3
+	err = newRelay(t, pool, js, cfg).Run(t.Context())
 	var refused *publisher.RefusedError
 	require.ErrorAs(t, err, &refused)
 	require.Equal(t, "big-1", refused.Stream.String())

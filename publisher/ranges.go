@@ -1,70 +1,90 @@
 package publisher
 
 import (
-	"context"
-	"fmt"
+	"cmp"
 	"slices"
 
-	"github.com/jackc/pgx/v5"
-
 	"github.com/contrail-events/contrail"
-	"github.com/contrail-events/contrail/eventstore"
 )
 
-// ranges is a set of positions, kept as runs of events that follow one another in the store: a million missing events in a row cost as
-// much as one.
+// absence is why an event is not in the stream.
+type absence int
+
+const (
+	isMissing   absence = iota // nobody knows
+	isParked                   // the relay has left it out
+	isRequeued                 // likewise, and it is asked for
+	isDiscarded                // likewise, and a person has decided that it stays out
+	absences
+)
+
+// ranges is a set of positions, each with the reason of its absence, kept as runs of events that follow one another in the store: a million
+// missing events in a row cost as much as one.
 type ranges struct {
-	runs []run // ascending
+	runs []run // ascending; some may be empty
 	open bool  // the last run goes on with the next position added
 }
 
-type run struct{ from, to contrail.Position }
+// run is every event of the store from one position to another. It is empty when they are the wrong way round.
+type run struct {
+	from, to contrail.Position
+	why      absence
+}
 
-// add takes a position above all that are in the set.
-func (r *ranges) add(position contrail.Position) {
-	if r.open {
-		r.runs[len(r.runs)-1].to = position
+// add takes a position above all that were ever in the set.
+func (r *ranges) add(position contrail.Position, why absence) {
+	if last := len(r.runs) - 1; r.open && r.runs[last].why == why {
+		r.runs[last].to = position
 		return
 	}
-	r.runs = append(r.runs, run{position, position})
+	r.runs = append(r.runs, run{position, position, why})
 	r.open = true
 }
 
 // close ends the last run: what is added next does not follow on it.
 func (r *ranges) close() { r.open = false }
 
-// remove takes a position out, and tells whether it was in.
-func (r *ranges) remove(position contrail.Position) bool {
-	i, _ := slices.BinarySearchFunc(r.runs, position, func(one run, p contrail.Position) int { return int(one.to - p) })
+// remove takes a position out, and tells whether it was in, and why. It takes a run's first and last positions in no time, since what was
+// lost is mostly filled in order, and leaves an empty run where it was.
+func (r *ranges) remove(position contrail.Position) (why absence, found bool) {
+	i, _ := slices.BinarySearchFunc(r.runs, position, func(one run, p contrail.Position) int { return cmp.Compare(one.to, p) })
 	if i == len(r.runs) || r.runs[i].from > position {
-		return false
+		return 0, false
 	}
-	one := r.runs[i]
-	parts := slices.DeleteFunc([]run{{one.from, position - 1}, {position + 1, one.to}}, func(part run) bool { return part.from > part.to })
-	r.runs = slices.Replace(r.runs, i, i+1, parts...)
-	r.open = false
-	return true
+	one := &r.runs[i]
+	why, r.open = one.why, false
+	switch position {
+	case one.from:
+		one.from++
+	case one.to:
+		one.to--
+	default:
+		rest := run{position + 1, one.to, why}
+		one.to = position - 1
+		r.runs = slices.Insert(r.runs, i+1, rest)
+	}
+	return why, true
 }
 
-// list returns the first positions of the set. It asks the store, since a run says only where it begins and ends.
-func (r *ranges) list(ctx context.Context, db eventstore.Querier, limit int) ([]contrail.Position, error) {
-	positions := []contrail.Position{}
+// below returns what is missing below a position, and what is missing from there on.
+func (r *ranges) below(position contrail.Position) (before, after bounds) {
 	for _, one := range r.runs {
-		if len(positions) == limit {
-			break
+		if one.why != isMissing || one.from > one.to {
+			continue
 		}
-		rows, err := db.Query(ctx, `SELECT position FROM contrail.events WHERE position BETWEEN $1 AND $2 ORDER BY position LIMIT $3`,
-			int64(one.from), int64(one.to), limit-len(positions))
-		if err != nil {
-			return nil, fmt.Errorf("list missing events: %w", err)
+		if one.from < position {
+			before.add(one.from, min(one.to, position-1))
 		}
-		found, err := pgx.CollectRows(rows, pgx.RowTo[int64])
-		if err != nil {
-			return nil, fmt.Errorf("list missing events: %w", err)
-		}
-		for _, position := range found {
-			positions = append(positions, contrail.Position(position))
+		if one.to >= position {
+			after.add(max(one.from, position), one.to)
 		}
 	}
-	return positions, nil
+	return before, after
+}
+
+// bounds are the first and the last positions of runs, as SQL takes them.
+type bounds struct{ first, last []int64 }
+
+func (b *bounds) add(from, to contrail.Position) {
+	b.first, b.last = append(b.first, int64(from)), append(b.last, int64(to))
 }

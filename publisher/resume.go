@@ -2,10 +2,13 @@ package publisher
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
+	"github.com/google/uuid"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/contrail-events/contrail"
 	"github.com/contrail-events/contrail/internal/wire"
 )
 
@@ -24,16 +27,17 @@ type resumption struct {
 }
 
 // decide is the table of the design: what the cursor recorded against what the broker has. lastSequence is the stream's, last its last
-// message.
+// message. A last message that stands out of its order says behind which event of the order it does. Where the stream ends as recorded the cursor may be
+// ahead of it: what is left out moves the one and not the other.
 func decide(stream string, recorded cursor, lastSequence uint64, last lastMessage) (resumption, error) {
-	there := cursor{last.message.Position, lastSequence}
+	there := cursor{last.place(), lastSequence}
 	switch {
 	case last.ours && lastSequence < recorded.sequence:
 		return resumption{resend, there}, nil
 	case last.ours && lastSequence > recorded.sequence:
 		return resumption{compare, there}, nil
 	case last.ours:
-		return resumption{goOn, there}, nil
+		return resumption{goOn, cursor{max(recorded.position, there.position), lastSequence}}, nil
 	case lastSequence == recorded.sequence && !last.found, recorded == cursor{} && !last.found: // nothing is there yet
 		return resumption{goOn, cursor{recorded.position, lastSequence}}, nil
 	case lastSequence > recorded.sequence && last.found:
@@ -51,14 +55,13 @@ func foreignWriter(stream string, sequence uint64) error {
 	}
 }
 
+// owned is a stream that the relay alone writes to.
+type owned struct{ stream }
+
 // resume finds out where to go on, and writes it down before anything is published. It ends with ctx, even in the middle of a query:
 // nothing is on its way yet.
-func (l *lead) resume(ctx context.Context) (cursor, error) {
-	recorded, err := l.ledger.read(ctx)
-	if err != nil {
-		return cursor{}, err
-	}
-	state, last, err := l.askBroker(ctx, recorded)
+func (o *owned) resume(ctx context.Context, l *lead, recorded cursor) (cursor, error) {
+	state, last, err := o.ask(ctx, l, recorded)
 	if err != nil {
 		return cursor{}, err
 	}
@@ -67,7 +70,7 @@ func (l *lead) resume(ctx context.Context) (cursor, error) {
 		err = l.recognise(ctx, last.message)
 	}
 	if err == nil {
-		err = l.confirm(ctx, recorded, found)
+		found.at, err = o.confirm(ctx, l, recorded, found)
 	}
 	if err == nil {
 		err = l.ledger.save(ctx, found.at)
@@ -75,42 +78,46 @@ func (l *lead) resume(ctx context.Context) (cursor, error) {
 	return found.at, err
 }
 
-func (l *lead) askBroker(ctx context.Context, recorded cursor) (state jetstream.StreamState, last lastMessage, err error) {
+func (s *stream) ask(ctx context.Context, l *lead, recorded cursor) (state jetstream.StreamState, last lastMessage, err error) {
 	ctx, cancel := context.WithTimeout(ctx, l.config.AckTimeout)
 	defer cancel()
-	if state, err = openStream(ctx, l.js, l.config, recorded); err != nil {
+	if state, err = openStream(ctx, s.js, l.config, recorded); err != nil {
 		return state, last, err
 	}
-	last, err = readLast(ctx, l.js, l.config.Stream, state, func(source string) bool { return wire.IsFrom(source, l.store) })
+	last, err = readLast(ctx, s.js, l.config.Stream, state, l.store)
 	return state, last, err
 }
 
-// confirm carries out what the verdict says about the events between the cursor and the stream's end.
-func (l *lead) confirm(ctx context.Context, recorded cursor, found resumption) error {
+// confirm carries out what the verdict says about the events between the cursor and the stream's end, and returns where to go on.
+func (o *owned) confirm(ctx context.Context, l *lead, recorded cursor, found resumption) (cursor, error) {
 	switch found.verdict {
 	case goOn:
-		return nil
+		return found.at, nil
 	case resend:
 		lost := recorded.sequence - found.at.sequence
 		l.config.Logger.WarnContext(ctx, "the broker lost acknowledged events: sending them again",
 			slogStream(l.config.Stream), slogCount("lost", lost), slogPosition(found.at.position))
-		return l.ledger.addLost(ctx, lost)
+		return found.at, errors.Join(l.ledger.addLost(ctx, lost), l.ledger.saveLost(ctx, found.at))
 	case compare:
-		return l.compare(ctx, recorded, found.at)
+		position, err := o.compare(ctx, l, recorded, found.at.sequence)
+		return cursor{position, found.at.sequence}, err
 	}
-	return fmt.Errorf("unknown verdict %d", found.verdict)
+	return cursor{}, fmt.Errorf("unknown verdict %d", found.verdict)
 }
 
 // recognise looks the stream's last event up. Events are never deleted: one that the store does not have comes from a later time than the
 // store's own.
 func (l *lead) recognise(ctx context.Context, last wire.Message) error {
-	known, err := l.ledger.knows(ctx, last.Position, last.ID)
-	if err != nil || known {
+	unknown, err := l.ledger.unknown(ctx, []contrail.Position{last.Position}, []uuid.UUID{last.ID})
+	if err != nil || unknown == 0 {
 		return err
 	}
+	return streamAhead(l.config.Stream, fmt.Sprintf("it ends with event %s at position %d", last.ID, last.Position))
+}
+
+func streamAhead(stream, how string) error {
 	return &StreamError{
-		Stream: l.config.Stream, Err: ErrStreamAhead,
-		Reason: fmt.Sprintf("is ahead of the store: it ends with event %s at position %d, which the store does not have", last.ID, last.Position),
-		Hint:   "the database was set back, by a restore or a failover; bring back one that has this event, or relay into a new stream (Config.Stream)",
+		Stream: stream, Err: ErrStreamAhead, Reason: "is ahead of the store: " + how + ", which the store does not have",
+		Hint: "the database was set back, by a restore or a failover; bring back one that has this event, or relay into a new stream (Config.Stream)",
 	}
 }

@@ -53,28 +53,3 @@ func TestTraceparentHeaderTakesOnlyTraceContexts(t *testing.T) {
 		require.False(t, isTraceparent(bad), bad)
 	}
 }
-
-func TestRangesForgetWhatIsRemoved(t *testing.T) {
-	t.Parallel()
-	var set ranges
-	for _, position := range []contrail.Position{3, 5, 8} {
-		set.add(position)
-	}
-	set.close()
-	set.add(20)
-	require.Equal(t, []run{{3, 8}, {20, 20}}, set.runs)
-	require.False(t, set.remove(2))
-	require.False(t, set.remove(9))
-	require.True(t, set.remove(5))
-	require.Equal(t, []run{{3, 4}, {6, 8}, {20, 20}}, set.runs)
-	require.False(t, set.remove(5))
-	require.True(t, set.remove(20))
-	require.True(t, set.remove(3))
-	require.Equal(t, []run{{4, 4}, {6, 8}}, set.runs)
-
-	var one ranges
-	one.add(1)
-	require.True(t, one.remove(1))
-	one.add(2)
-	require.Equal(t, []run{{2, 2}}, one.runs)
-}

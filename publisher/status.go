@@ -12,7 +12,6 @@ import (
 
 	"github.com/contrail-events/contrail"
 	"github.com/contrail-events/contrail/eventstore"
-	"github.com/contrail-events/contrail/internal/wire"
 )
 
 // Status says how far a stream is behind its store.
@@ -27,7 +26,13 @@ type Status struct {
 	Stream   string    `json:"stream"`
 	Sequence uint64    `json:"sequence"`                  // the stream's last sequence
 	Lost     int64     `json:"lost"`                      // events that the broker had acknowledged and lost, and that were sent again
+	Parked   int64     `json:"parked"`                    // events that were left out and wait for a person
+	Held     int64     `json:"held"`                      // events behind parked ones of their streams
+	Requeued int64     `json:"requeued"`                  // events that a person has asked for, and that are not published yet
+	Paused   bool      `json:"paused"`                    // nothing is published until a person resumes the stream
 	Appender *Appender `json:"oldest_appender,omitempty"` // who holds the horizon back, if somebody does
+
+	ends bool // the stream ends with an event of the store's
 }
 
 // Appender is an open transaction that has appended, and so holds the horizon back.
@@ -38,11 +43,18 @@ type Appender struct {
 	Query           string  `json:"query"`   // its last statement
 }
 
-const statusSQL = `SELECT coalesce(max(e.position), 0), contrail.leader($1), coalesce((SELECT lost FROM contrail.relays WHERE stream = $1), 0)
+const statusSQL = `SELECT coalesce(max(e.position), 0), contrail.leader($1), coalesce((SELECT lost FROM contrail.relays WHERE stream = $1), 0),
+		coalesce((SELECT position FROM contrail.relays WHERE stream = $1), 0)
 	FROM (SELECT position FROM contrail.events ORDER BY position DESC LIMIT 1) e`
 
+// parkedSQL uses the index parked_open.
+const parkedSQL = `SELECT count(*) FILTER (WHERE state = 'parked'), count(*) FILTER (WHERE state = 'held'), count(*) FILTER (WHERE state = 'requeued'),
+		EXISTS (SELECT FROM contrail.relays WHERE stream = $1 AND paused_at IS NOT NULL)
+	FROM contrail.parked WHERE relay = $1 AND state IN ('parked', 'held', 'requeued')`
+
 const lagSQL = `SELECT count(*), coalesce(extract(epoch FROM clock_timestamp() - min(recorded_at)), 0)::float8
-	FROM contrail.events WHERE position > $1`
+	FROM contrail.events e WHERE position > $1
+		AND NOT EXISTS (SELECT FROM contrail.parked p WHERE p.relay = $2 AND p.position = e.position AND p.state <> 'published')`
 
 const appenderSQL = `SELECT coalesce(l.pid, 0), coalesce(a.application_name, ''),
 		coalesce(extract(epoch FROM clock_timestamp() - a.xact_start), -1)::float8, coalesce(left(a.query, 200), '')
@@ -70,7 +82,7 @@ func ReadStatus(ctx context.Context, pool *pgxpool.Pool, js jetstream.JetStream,
 	return status, nil
 }
 
-// readBroker leaves the published position at zero where the stream ends with somebody else's message.
+// readBroker leaves the published position to the cursor where the stream ends with somebody else's message.
 func (s *Status) readBroker(ctx context.Context, js jetstream.JetStream, store uuid.UUID) error {
 	opened, err := js.Stream(ctx, s.Stream)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
@@ -80,24 +92,31 @@ func (s *Status) readBroker(ctx context.Context, js jetstream.JetStream, store u
 		return fmt.Errorf("open stream %s: %w", s.Stream, translateBroker(err))
 	}
 	state := opened.CachedInfo().State
-	last, err := readLast(ctx, js, s.Stream, state, func(source string) bool { return wire.IsFrom(source, store) })
+	last, err := readLast(ctx, js, s.Stream, state, store)
 	if err != nil {
 		return err
 	}
 	s.Sequence = state.LastSeq
+	s.ends = last.ours
 	if last.ours {
-		s.PublishedPosition = last.message.Position
+		s.PublishedPosition = last.place()
 	}
 	return nil
 }
 
 func (s *Status) readStore(ctx context.Context, pool *pgxpool.Pool) error {
-	var position, horizon int64
-	if err := pool.QueryRow(ctx, statusSQL, s.Stream).Scan(&position, &s.Leader, &s.Lost); err != nil {
+	var position, horizon, at int64
+	if err := pool.QueryRow(ctx, statusSQL, s.Stream).Scan(&position, &s.Leader, &s.Lost, &at); err != nil {
 		return err //nolint:wrapcheck // ReadStatus wraps it
 	}
+	if !s.ends && s.Sequence > 0 {
+		s.PublishedPosition = contrail.Position(at)
+	}
 	s.Position = contrail.Position(position)
-	if err := pool.QueryRow(ctx, lagSQL, int64(s.PublishedPosition)).Scan(&s.LagEvents, &s.OldestUnpublishedSeconds); err != nil {
+	if err := pool.QueryRow(ctx, lagSQL, int64(s.PublishedPosition), s.Stream).Scan(&s.LagEvents, &s.OldestUnpublishedSeconds); err != nil {
+		return err //nolint:wrapcheck // likewise
+	}
+	if err := pool.QueryRow(ctx, parkedSQL, s.Stream).Scan(&s.Parked, &s.Held, &s.Requeued, &s.Paused); err != nil {
 		return err //nolint:wrapcheck // likewise
 	}
 	if err := pool.QueryRow(ctx, `SELECT contrail.horizon()`).Scan(&horizon); err != nil {

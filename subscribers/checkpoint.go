@@ -15,14 +15,15 @@ type RowQuerier interface {
 	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
 }
 
-// Checkpoint returns the position of the last event that is in the read model of the named projection, zero when there is none yet. Read in the
-// same transaction as the read model, it tells exactly what that contains.
+// Checkpoint returns the position that the named projection has come to in the stream, zero when there is none yet: what the stream has of
+// its events up to there is in the read model. Read in the same transaction as that, it tells exactly what that contains.
 func Checkpoint(ctx context.Context, db RowQuerier, name string) (contrail.Position, error) {
 	at, err := readCheckpoint(ctx, db, name)
 	return at.position, err
 }
 
-// checkpoint is a place in the store's order, and where the stream held that event.
+// checkpoint is a place in the store's order, and the message in the stream at which that is reached: the event's own, or a later one that
+// stands out of its order.
 type checkpoint struct {
 	position contrail.Position
 	sequence uint64
@@ -36,7 +37,7 @@ const (
 	createSQL = `INSERT INTO contrail.projections (name) VALUES ($1) ON CONFLICT DO NOTHING`
 
 	moveSQL = `UPDATE contrail.projections SET position = $3, sequence = $4, updated_at = clock_timestamp()
-WHERE name = $1 AND position = $2`
+WHERE name = $1 AND position = $2 AND sequence = $5`
 )
 
 func readCheckpoint(ctx context.Context, db RowQuerier, name string) (checkpoint, error) {
@@ -53,7 +54,7 @@ var errSuperseded = errors.New("another process has moved the checkpoint")
 
 // move moves the checkpoint from where this process left it.
 func move(ctx context.Context, tx pgx.Tx, name string, from, to checkpoint) error {
-	tag, err := tx.Exec(ctx, moveSQL, name, from.position, to.position, to.sequence)
+	tag, err := tx.Exec(ctx, moveSQL, name, from.position, to.position, to.sequence, from.sequence)
 	if err != nil {
 		return fmt.Errorf("move the checkpoint: %w", unmigrated(err))
 	}

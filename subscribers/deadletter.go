@@ -38,7 +38,8 @@ const (
 )
 
 // DeadLetter is an event that a consumer could not handle: its message as it was, and what became of it. In the stream of dead letters
-// the payload is the event's own, untouched, and the rest stands in headers.
+// the payload and the headers are the event's own, untouched, so that an event in either format can be read there, and the rest stands in
+// further headers.
 type DeadLetter struct {
 	Consumer    string
 	Reason      Reason
@@ -51,7 +52,7 @@ type DeadLetter struct {
 	Stream      string    // the JetStream stream that the event stands in
 	Subject     string    // the event's own subject
 	Sequence    uint64    // its sequence in Stream
-	MsgID       string    // its Nats-Msg-Id, which is the event's id; empty if it had none
+	MsgID       string    // its Nats-Msg-Id, which is, or begins with, the event's id; empty if it had none
 
 	Header nats.Header // the event's other headers, without those that steer the broker
 	Data   []byte      // the event's payload

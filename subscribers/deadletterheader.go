@@ -161,7 +161,7 @@ func deadLetterID(l DeadLetter) string {
 
 // deadLetterSubject is prefix.events.<consumer>.<category>.<type>, or prefix.foreign.<consumer> for what is not an event.
 func deadLetterSubject(prefix string, l DeadLetter) string {
-	event, err := wire.Decode(l.Data)
+	event, err := wire.DecodeMessage(l.Header, l.Data)
 	if err != nil {
 		return prefix + ".foreign." + l.Consumer
 	}

@@ -1,11 +1,12 @@
 package subscribers
 
 import (
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/contrail-events/contrail/internal/wire"
 )
 
 // identity tells deliveries of the same event. The sequence alone does not: a stream that was deleted and made anew uses it again.
@@ -18,10 +19,11 @@ type identity struct {
 type delivery struct {
 	identity
 
-	subject string
-	lane    string // the subject without the type: the event's stream
-	inTx    bool   // whether its handler is a HandleTx one, as far as the subject tells
-	arrived time.Time
+	subject   string
+	lane      string // the event's stream, whatever the subject says of it
+	eventType string
+	inTx      bool // whether its handler is a HandleTx one
+	arrived   time.Time
 
 	alone bool // it failed here before, so it shares no transaction; the scheduler's lock guards it
 
@@ -36,18 +38,15 @@ func newDelivery(msg jetstream.Msg) (*delivery, error) {
 	if err != nil {
 		return nil, err //nolint:wrapcheck // the one caller logs it
 	}
-	subject := msg.Subject()
-	lane, _ := splitSubject(subject)
-	return &delivery{
+	d := &delivery{
 		identity: identity{sequence: meta.Sequence.Stream, stored: meta.Timestamp.UnixNano()},
-		subject:  subject, lane: lane, arrived: time.Now(), msg: msg, meta: meta,
-	}, nil
-}
-
-// splitSubject takes the event type, the last token, from its stream.
-func splitSubject(subject string) (stream, eventType string) {
-	i := strings.LastIndexByte(subject, '.')
-	return subject[:max(i, 0)], subject[i+1:]
+		subject:  msg.Subject(), arrived: time.Now(), msg: msg, meta: meta,
+	}
+	var ours bool
+	if d.lane, d.eventType, ours = wire.Peek(msg.Headers(), msg.Data()); !ours {
+		d.lane = d.subject // no stream's name has a '.'
+	}
+	return d, nil
 }
 
 // renew makes d answer for a delivery of the same event that arrived later. Numbers don't tell which is the newer: a consumer that was

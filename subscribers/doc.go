@@ -17,6 +17,10 @@
 //     siblings wait too, and other streams go on. Processes that share a durable keep no order between them, nor does a process that
 //     starts where another one died: what the dead one had in hand comes back after AckWait. A [Projection] keeps order always.
 //
+//   - An event that the relay publishes once more, to repair its stream, is a new message. An inbox knows it; to [Handle] it is one more
+//     delivery. One that had been left out and is requeued comes late, behind later events of its stream. What a [Projection] makes of the
+//     two is said there.
+//
 //   - Verdicts: nil acknowledges, [contrail.Skip] too; [contrail.Permanent] makes a dead letter at once; [contrail.RetryAfter] and any
 //     other error ask for another delivery, and on delivery number MaxDeliver make a dead letter. A panic is an error, and so is
 //     runtime.Goexit. A delay below zero counts as zero, one above 30 days as 30 days.

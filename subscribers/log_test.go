@@ -32,6 +32,16 @@ func (l *log) await(tb testing.TB, part string) {
 	}
 }
 
+// never wants nothing of the kind among what was logged and not awaited.
+func (l *log) never(tb testing.TB, part string) {
+	tb.Helper()
+	for range len(l.messages) {
+		message := <-l.messages
+		require.NotContains(tb, message, part)
+		l.messages <- message
+	}
+}
+
 func (l *log) Enabled(context.Context, slog.Level) bool { return true }
 
 func (l *log) Handle(_ context.Context, record slog.Record) error { //nolint:gocritic // the interface's

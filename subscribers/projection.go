@@ -17,13 +17,21 @@ import (
 	"github.com/contrail-events/contrail/internal/wire"
 )
 
-// ProjectFunc brings events, in position order, into a read model through tx, which it neither commits nor rolls back. An error rolls
-// the batch back and has it tried again for ever, as what follows must not overtake it; only [contrail.Permanent] stops the projection.
+// ProjectFunc brings events, in the stream's order, into a read model through tx, which it neither commits nor rolls back. That is the order of
+// positions, but for an event that the relay had left out and a person has requeued: see [Projection]. An error rolls the batch back and has it tried again for ever, as what follows must not overtake it; only [contrail.Permanent] stops the projection.
 // Its ctx ends DrainTimeout after Run's.
 type ProjectFunc func(ctx context.Context, tx pgx.Tx, events []contrail.Delivered[json.RawMessage]) error
 
 // Projection keeps a read model up to date: each event is in it exactly once, and in order, because the read model and the checkpoint
 // change in one transaction. One process is active for a name; others stand by.
+//
+// The relay marks what it publishes out of its order on a person's behalf. An event that was requeued, having been left out before, is
+// projected when it is read, although its position is below the checkpoint. One that was missing from the stream, and was repaired, may have
+// been projected before it got lost. Where that can't be known it is left out, with a warning; the way out is to rebuild the read model: delete
+// its row in contrail.projections and what is in its tables. The stream is then read from its beginning, and whatever is in it is projected.
+//
+// A stream that is not the one that the checkpoint is about, since it was lost and filled again, is read from its beginning too. What it
+// has up to the checkpoint counts as projected then, and requeued and repaired events among it, with the same warning.
 type Projection struct {
 	js      jetstream.JetStream
 	pool    *pgxpool.Pool
@@ -31,6 +39,8 @@ type Projection struct {
 	project ProjectFunc
 	hooks   hooks
 	running atomic.Bool
+
+	began evidence // of the first reading in this process; only Run's own goroutine has it
 }
 
 // NewProjection checks config and returns a projection. The error names every field that is wrong. The pool is that of the read model's
@@ -126,10 +136,8 @@ func (p *Projection) load(ctx context.Context) (checkpoint, error) {
 // follow applies what is read, batch by batch, until ctx ends.
 func (p *Projection) follow(ctx, working context.Context, reading *reading, from checkpoint) error {
 	for {
-		events, err := reading.gather(ctx, from, p.config.Batch)
-		if len(events) > 0 {
-			last := events[len(events)-1]
-			to := checkpoint{position: last.Position, sequence: last.Delivery.Sequence}
+		events, to, err := reading.gather(ctx, from, p.config.Batch)
+		if to != from {
 			if err := p.insist(ctx, working, events, from, to); err != nil {
 				return err
 			}

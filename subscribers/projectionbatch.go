@@ -25,7 +25,7 @@ func (p *Projection) insist(
 			return err
 		}
 		p.config.Logger.WarnContext(ctx, "projection can't get past these events, trying again",
-			slog.String("projection", p.config.Name), slog.Int64("from", int64(events[0].Position)),
+			slog.String("projection", p.config.Name), slog.Int("events", len(events)), slog.Int64("after", int64(from.position)),
 			slog.Int64("to", int64(to.position)), slog.Any("error", err))
 		if !wait(ctx, nil, p.config.Backoff.delay(failure)) {
 			return context.Cause(ctx) //nolint:wrapcheck // it is our own
@@ -33,8 +33,8 @@ func (p *Projection) insist(
 	}
 }
 
-// apply changes the read model and the checkpoint in one transaction. The checkpoint comes first: its row's lock keeps a second active
-// process out until this one is through.
+// apply changes the read model and the checkpoint in one transaction, or the checkpoint alone, where only events were read that are left out.
+// The checkpoint comes first: its row's lock keeps a second active process out until this one is through.
 func (p *Projection) apply(
 	ctx context.Context, events []contrail.Delivered[json.RawMessage], from, to checkpoint,
 ) error {
@@ -49,8 +49,10 @@ func (p *Projection) apply(
 	if err := move(ctx, tx, p.config.Name, from, to); err != nil {
 		return err
 	}
-	if err := apart(func() error { return protect(func() error { return p.project(ctx, tx, events) }) }); err != nil {
-		return fmt.Errorf("project events %d to %d: %w", events[0].Position, to.position, err)
+	if len(events) > 0 {
+		if err := apart(func() error { return protect(func() error { return p.project(ctx, tx, events) }) }); err != nil {
+			return fmt.Errorf("project events %d to %d: %w", events[0].Position, events[len(events)-1].Position, err)
+		}
 	}
 	if err := tx.Commit(ctx); err != nil {
 		return fmt.Errorf("commit: %w", err)

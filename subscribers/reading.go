@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -22,6 +23,8 @@ type reading struct {
 	consumer   string
 	messages   jetstream.MessagesContext
 	arrived    chan jetstream.Msg
+	evidence   evidence
+	logger     *slog.Logger
 }
 
 var errReplaced = errors.New("the consumer was replaced")
@@ -40,40 +43,47 @@ func (p *Projection) open(ctx context.Context, from checkpoint) (*reading, error
 	if err != nil {
 		return nil, err
 	}
-	if err := p.complete(ctx, stream, from); err != nil {
+	last, err := p.complete(ctx, stream, from)
+	if err != nil {
 		reading.close(ctx)
 		return nil, err
 	}
-	if from.sequence == 0 {
-		return reading, nil
-	}
 	same, err := holds(ctx, stream, from)
-	if err == nil && same {
-		return reading, nil
-	}
-	reading.close(ctx)
 	if err != nil {
+		reading.close(ctx)
 		return nil, err
 	}
-	p.config.Logger.WarnContext(ctx, "the stream does not hold the checkpoint's event where it was, reading it from the beginning")
-	return p.read(ctx, 1)
+	if !same {
+		reading.close(ctx)
+		p.config.Logger.WarnContext(ctx, "the stream does not hold the checkpoint's event where it was, reading it from the beginning")
+		if reading, err = p.read(ctx, 1); err != nil {
+			return nil, err
+		}
+	}
+	reading.evidence = p.begin(from, last, same && from.sequence > 0)
+	return reading, nil
 }
 
-// complete refuses a stream that begins after the next event to project: what was before is gone, and the read model would lack it.
-func (p *Projection) complete(ctx context.Context, stream jetstream.Stream, from checkpoint) error {
+// complete refuses a stream that begins after the next event to project: what was before is gone, and the read model would lack it. It
+// returns the stream's last sequence.
+func (p *Projection) complete(ctx context.Context, stream jetstream.Stream, from checkpoint) (last uint64, err error) {
 	info, err := stream.Info(ctx)
 	if err != nil {
-		return fmt.Errorf("look up stream %s: %w", p.config.Stream, err)
+		return 0, fmt.Errorf("look up stream %s: %w", p.config.Stream, err)
 	}
 	if first := info.State.FirstSeq; first > from.sequence+1 {
-		return misconfigured("events %d to %d are gone from stream %s, and the checkpoint is before them; let the relay "+
+		return 0, misconfigured("events %d to %d are gone from stream %s, and the checkpoint is before them; let the relay "+
 			"fill a new stream from the first event on (its Stream and Prefix), and project that one", from.sequence+1, first-1, p.config.Stream)
 	}
-	return nil
+	return info.State.LastSeq, nil
 }
 
-// holds tells whether the stream has the checkpoint's event at the checkpoint's sequence.
+// holds tells whether the stream has reached the checkpoint's position at the checkpoint's sequence: with the event itself, or with one
+// that stands there out of its order. A checkpoint at sequence zero is about no message.
 func holds(ctx context.Context, stream jetstream.Stream, at checkpoint) (bool, error) {
+	if at.sequence == 0 {
+		return true, nil
+	}
 	found, err := stream.GetMsg(ctx, at.sequence)
 	if errors.Is(err, jetstream.ErrMsgNotFound) {
 		return false, nil
@@ -81,8 +91,12 @@ func holds(ctx context.Context, stream jetstream.Stream, at checkpoint) (bool, e
 	if err != nil {
 		return false, fmt.Errorf("verify the checkpoint: %w", err)
 	}
-	event, err := wire.Decode(found.Data)
-	return err == nil && event.Position == at.position, nil
+	event, err := wire.DecodeMessage(found.Header, found.Data)
+	reached := event.Position
+	if event.Resent != "" {
+		reached = event.After
+	}
+	return err == nil && reached == at.position, nil
 }
 
 func (p *Projection) read(ctx context.Context, sequence uint64) (*reading, error) {
@@ -99,7 +113,7 @@ func (p *Projection) read(ctx context.Context, sequence uint64) (*reading, error
 	}
 	return &reading{
 		js: p.js, projection: p.config.Name, stream: p.config.Stream, consumer: consumer.CachedInfo().Name, messages: messages,
-		arrived: make(chan jetstream.Msg, p.config.Batch),
+		arrived: make(chan jetstream.Msg, p.config.Batch), logger: p.config.Logger,
 	}, nil
 }
 
@@ -128,25 +142,34 @@ func (r *reading) feed(ctx context.Context) error {
 	}
 }
 
-// gather waits for an event behind the checkpoint and returns it with those that are there already, at most limit. Both results may
-// be set: the events before what the error is about.
-func (r *reading) gather(ctx context.Context, after checkpoint, limit int) ([]contrail.Delivered[json.RawMessage], error) {
-	var events []contrail.Delivered[json.RawMessage]
+// gather waits for something behind the checkpoint, and returns the events that are there already, at most limit, and the checkpoint behind
+// them. That has moved without events when all that was read is left out. All results may be set: the events before what the error is
+// about.
+func (r *reading) gather(
+	ctx context.Context, from checkpoint, limit int,
+) (events []contrail.Delivered[json.RawMessage], to checkpoint, err error) {
+	to = from
 	for len(events) < limit {
-		msg, err := r.next(ctx, len(events) == 0)
+		msg, err := r.next(ctx, to == from)
 		if msg == nil || err != nil {
-			return events, err
+			return events, to, err
 		}
-		event, err := r.decode(msg)
+		message, sequence, err := r.decode(msg)
 		if err != nil {
-			return events, err
+			return events, to, err
 		}
-		if event.Position > after.position {
-			events = append(events, event)
-			after.position = event.Position
+		fresh := r.evidence.isNew(message, sequence, to)
+		if fresh {
+			events = append(events, contrail.Delivered[json.RawMessage]{
+				Recorded: message.Recorded, Data: message.Data,
+				Delivery: contrail.Delivery{Consumer: r.projection, Sequence: sequence, Attempt: 1},
+			})
+		} else if message.Resent != "" {
+			r.leaveOut(ctx, message, sequence)
 		}
+		to = r.evidence.after(message, sequence, to, fresh)
 	}
-	return events, nil
+	return events, to, nil
 }
 
 func (r *reading) next(ctx context.Context, wait bool) (jetstream.Msg, error) {
@@ -169,21 +192,17 @@ func (r *reading) next(ctx context.Context, wait bool) (jetstream.Msg, error) {
 	}
 }
 
-func (r *reading) decode(msg jetstream.Msg) (contrail.Delivered[json.RawMessage], error) {
+func (r *reading) decode(msg jetstream.Msg) (message wire.Message, sequence uint64, err error) {
 	meta, err := msg.Metadata()
 	if err != nil {
-		return contrail.Delivered[json.RawMessage]{}, fmt.Errorf("read stream %s: %w", r.stream, err)
+		return wire.Message{}, 0, fmt.Errorf("read stream %s: %w", r.stream, err)
 	}
 	if meta.Consumer != r.consumer {
-		return contrail.Delivered[json.RawMessage]{}, errReplaced
+		return wire.Message{}, 0, errReplaced
 	}
-	message, err := wire.Decode(msg.Data())
+	message, err = wire.DecodeMessage(msg.Headers(), msg.Data())
 	if err != nil {
-		return contrail.Delivered[json.RawMessage]{}, fmt.Errorf("stream %s, sequence %d, subject %s: %w",
-			r.stream, meta.Sequence.Stream, msg.Subject(), err)
+		return wire.Message{}, 0, fmt.Errorf("stream %s, sequence %d, subject %s: %w", r.stream, meta.Sequence.Stream, msg.Subject(), err)
 	}
-	return contrail.Delivered[json.RawMessage]{
-		Recorded: message.Recorded, Data: message.Data,
-		Delivery: contrail.Delivery{Consumer: r.projection, Sequence: meta.Sequence.Stream, Attempt: 1},
-	}, nil
+	return message, meta.Sequence.Stream, nil
 }

@@ -181,8 +181,7 @@ func (s *session) receive(ctx context.Context, msg jetstream.Msg) {
 		return
 	}
 	s.counters.delivered.Add(1)
-	_, eventType := splitSubject(d.subject)
-	d.inTx = s.handlers[eventType].inTx
+	d.inTx = s.handlers[d.eventType].inTx
 	switch s.scheduler.admit(d) {
 	case admitted:
 	case repeated:

@@ -43,7 +43,7 @@ type bound struct {
 // read decodes a delivery and looks for its handler. The error says that the message is foreign.
 func (s *session) read(d *delivery) (bound, error) {
 	msg, _ := d.current()
-	message, err := wire.Decode(msg.Data())
+	message, err := wire.DecodeMessage(msg.Headers(), msg.Data())
 	if err != nil {
 		return bound{}, err
 	}

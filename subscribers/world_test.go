@@ -40,6 +40,8 @@ func (issued) EventType() string { return "InvoiceIssued" }
 type world struct {
 	js       jetstream.JetStream
 	server   *localstack.NATS
+	format   wire.Format
+	template string // of the subjects
 	position contrail.Position
 	versions map[string]int64
 }
@@ -79,12 +81,36 @@ func (w *world) event(stream string, payload contrail.Payload) contrail.Recorded
 	}
 }
 
+// message is what a relay would publish.
+func (w *world) message(tb testing.TB, event contrail.Recorded) *nats.Msg {
+	tb.Helper()
+	subjects, err := wire.ParseSubjects(wire.DefaultPrefix, w.template)
+	require.NoError(tb, err)
+	subject, err := subjects.Of(event)
+	require.NoError(tb, err)
+	msg := &nats.Msg{Subject: subject, Header: nats.Header{}}
+	if w.format == wire.Binary {
+		msg.Data = event.Data
+		wire.BinaryHeader(msg.Header, source, event)
+	} else {
+		msg.Data = wire.Append(nil, source, event)
+		msg.Header.Set(wire.HeaderContentType, wire.ContentType)
+	}
+	return msg
+}
+
 func (w *world) send(tb testing.TB, event contrail.Recorded) {
 	tb.Helper()
-	_, err := w.js.PublishMsg(tb.Context(), &nats.Msg{
-		Subject: wire.Subject(wire.DefaultPrefix, event), Data: wire.Append(nil, source, event),
-		Header: nats.Header{wire.HeaderContentType: {wire.ContentType}},
-	}, jetstream.WithMsgID(event.ID.String()))
+	_, err := w.js.PublishMsg(tb.Context(), w.message(tb, event), jetstream.WithMsgID(event.ID.String()))
+	require.NoError(tb, err)
+}
+
+// resend publishes an event out of its order.
+func (w *world) resend(tb testing.TB, event contrail.Recorded, resent string, after contrail.Position) {
+	tb.Helper()
+	msg := w.message(tb, event)
+	wire.Mark(msg.Header, resent, after)
+	_, err := w.js.PublishMsg(tb.Context(), msg)
 	require.NoError(tb, err)
 }
 
@@ -100,7 +126,7 @@ func (w *world) publishMany(tb testing.TB, count, streams int) {
 	tb.Helper()
 	for i := range count {
 		event := w.event(fmt.Sprintf("invoice-%d", i%streams), drafted{N: i})
-		_, err := w.js.PublishAsync(wire.Subject(wire.DefaultPrefix, event), wire.Append(nil, source, event), jetstream.WithMsgID(event.ID.String()))
+		_, err := w.js.PublishMsgAsync(w.message(tb, event), jetstream.WithMsgID(event.ID.String()))
 		require.NoError(tb, err)
 	}
 	select {

@@ -18,13 +18,6 @@ both.
 Exit codes: 0 when the thing asked for is so, 1 when it is not, 2 for wrong usage. Results go to standard output, logs and
 errors to standard error. Flags are shown with their defaults and their environment variables.`
 
-// brokerFlags are those of the verbs that talk to NATS.
-type brokerFlags struct {
-	NATSURL string `name:"nats-url" env:"NATS_URL" placeholder:"URL" help:"NATS with JetStream, as in nats://host:4222; several servers of a cluster are separated by commas."`
-	Stream  string `default:"EVENTS" help:"The JetStream stream."`
-	Prefix  string `default:"events" help:"The first part of its subjects, <prefix>.<category>.<id>.<type>."`
-}
-
 // globals are the flags that every verb takes. Each flag has an environment variable, which its help names.
 type globals struct {
 	DatabaseURL    string        `name:"database-url" env:"DATABASE_URL" placeholder:"URL" help:"PostgreSQL 14 or later, as in postgres://user:password@host:5432/database."`
@@ -38,10 +31,14 @@ type cli struct {
 	globals
 
 	Demo      demoVerb      `cmd:"" help:"Show the whole way: draft invoices, relay their events, handle them, verify."`
+	Drain     drainVerb     `cmd:"" help:"Relay all that is settled now, and say what is left."`
 	Events    eventsVerb    `cmd:"" help:"List, show, append, import, export and follow events."`
 	Keys      keysVerb      `cmd:"" help:"Look after the keys of persons: list them, erase a person, change the key-encryption key."`
 	Migrate   migrateVerb   `cmd:"" help:"Create or update Contrail's tables in a database."`
+	Parked    parkedVerb    `cmd:"" help:"List, show, requeue, discard and purge the events that a relay has left out."`
+	Rebuild   rebuildVerb   `cmd:"" help:"Fill a stream that is new or was emptied."`
 	Relay     relayVerb     `cmd:"" help:"Relay events from the database to the stream until a signal comes."`
+	Relays    relaysVerb    `cmd:"" help:"List the relays that run; pause, resume, stop and dump them."`
 	Subscribe subscribeVerb `cmd:"" help:"Run the worked example's subscription and projection until a signal comes."`
 	Status    statusVerb    `cmd:"" help:"Tell how far the stream is behind the database, and who leads."`
 	Verify    verifyVerb    `cmd:"" help:"Compare the stream with the database, event by event."`
@@ -53,13 +50,14 @@ type app struct {
 	globals
 
 	verb           string
+	databaseFrom   string // which variable or flag names the database
 	stdout, stderr io.Writer
 	unwritten      error // why the first write of a result failed
 	log            *slog.Logger
 }
 
 func newApp(flags globals, verb string, stdout, stderr io.Writer) *app {
-	return &app{globals: flags, verb: verb, stdout: stdout, stderr: stderr, log: newLogger(flags, verb, stderr)}
+	return &app{globals: flags, verb: verb, databaseFrom: "DATABASE_URL", stdout: stdout, stderr: stderr, log: newLogger(flags, verb, stderr)}
 }
 
 // newLogger logs at info for those verbs that run until a signal comes and have nothing else to say.

@@ -81,7 +81,7 @@ func (a *app) printDemo(r *demoReport, asJSON bool) error {
 	a.printf("\ndrafted in total: %s\n", totals(r.DraftedTotal))
 	a.printf("%s appended, %s handled by %s, %s dead letters, %d already handled before\n",
 		plural(r.Events, "event"), thousands(r.Handled), invoicing.SummaryDurable, thousands(r.DeadLettered), r.Duplicates)
-	a.printVerdict(r.Verify)
+	a.printVerdict(wire.DefaultStream, r.Verify)
 	a.printComparison(r.ReadModel)
 	a.printf("%.1f s in all\n", r.Seconds)
 	return nil

@@ -190,7 +190,7 @@ func (p *performance) count(ctx context.Context, sql string, upTo int64) (n int6
 // judge compares: the stream with the database, and the read models with the aggregates.
 func (p *performance) judge(ctx context.Context, report *demoReport) error {
 	err := p.stages.time("verified", func() (_ int64, err error) {
-		report.Verify, err = publisher.Verify(ctx, p.pool, p.js, p.servers.stream)
+		report.Verify, err = publisher.Verify(ctx, p.pool, p.js, publisher.VerifyConfig{Stream: p.servers.stream})
 		return report.Verify.Events, err
 	})
 	if err != nil {

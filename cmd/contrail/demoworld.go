@@ -93,13 +93,13 @@ func (w *world) run(*timeline) error {
 	s, log := w.servers, w.app.log
 	relay, err := publisher.NewRelay(w.pool, w.js, publisher.Config{Stream: s.stream, Prefix: s.prefix, Name: "demo", Logger: log})
 	if err != nil {
-		return usageError{err.Error()}
+		return misconfigured(err)
 	}
 	w.consumers, err = newConsumers(w.js, w.pool,
 		subscribers.Config{Stream: s.stream, Prefix: s.prefix, DeadLetters: s.deadLetters, Logger: log},
 		subscribers.ProjectionConfig{Stream: s.stream, Prefix: s.prefix, Logger: log})
 	if err != nil {
-		return usageError{err.Error()}
+		return misconfigured(err)
 	}
 	w.background(relay.Run)
 	if err := w.awaitStream(); err != nil { // consumers would wait for it themselves, and warn that they do

@@ -24,6 +24,13 @@ func (e usageError) Error() string { return e.text }
 
 func usagef(format string, args ...any) error { return usageError{fmt.Sprintf(format, args...)} }
 
+var configNames = regexp.MustCompile(`(?m)^(publisher|subscribers)\.\w+: `)
+
+// misconfigured is wrong usage that a library has found: the name of its type means nothing on the command line.
+func misconfigured(err error) error {
+	return usageError{configNames.ReplaceAllString(err.Error(), "")}
+}
+
 // errNotSo says that the verb has told on standard output that the thing asked for is not so: nothing is left to say.
 var errNotSo = errors.New("it is not so")
 
@@ -54,7 +61,7 @@ var (
 	breaks      = regexp.MustCompile(`\s*[\r\n]+\s*`)
 )
 
-// sentence is an error in one line, without what a URL in it may say of users and passwords.
+// sentence is an error in one line and in words of the command line, without what a URL in it may say of users and passwords.
 func sentence(err error) string {
 	if errors.Is(err, context.Canceled) || errors.Is(err, errInterrupted) {
 		return "interrupted before it was done"
@@ -66,7 +73,13 @@ func sentence(err error) string {
 		}
 		return "://…@"
 	})
-	return passwords.ReplaceAllString(text, "${1}…")
+	return passwords.ReplaceAllString(withFlags(text), "${1}…")
+}
+
+// withFlags makes flags of the library's options that its errors advise to set.
+func withFlags(text string) string {
+	return strings.NewReplacer("(Config.Stream and Config.Prefix)", "(--stream and --prefix)", "(Config.Stream)", "(--stream)",
+		"(VerifyConfig.Shared, contrail verify --fence msg-id)", "(--fence msg-id)").Replace(text)
 }
 
 // misuse puts what kong says of the arguments into our form.

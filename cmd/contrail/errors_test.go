@@ -5,12 +5,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"runtime/debug"
 	"syscall"
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/stretchr/testify/require"
 
 	"github.com/contrail-events/contrail"
@@ -52,9 +54,9 @@ func TestExitCodes(t *testing.T) {
 
 func TestVerdicts(t *testing.T) {
 	t.Parallel()
-	require.Equal(t, "OK: the stream holds all 1,234,567 events, each once and in order.", verdict(publisher.Report{Events: 1234567, OK: true}))
+	require.Equal(t, "OK: the stream holds all 1,234,567 events, each once and in order.", verdict("EVENTS", publisher.Report{Events: 1234567, OK: true}))
 	require.Equal(t, "NOT OK: of 1 event, the stream holds 0; 1 missing from the stream, 2 there more than once, 3 out of order, 4 not of this database.",
-		verdict(publisher.Report{Events: 1, MissingTotal: 1, DuplicatesTotal: 2, OutOfOrder: 3, Foreign: 4}))
+		verdict("EVENTS", publisher.Report{Events: 1, MissingTotal: 1, DuplicatesTotal: 2, OutOfOrder: 3, Foreign: 4}))
 	var stdout bytes.Buffer
 	a := newApp(globals{LogLevel: "auto"}, "verify", &stdout, nil)
 	a.printPositions("missing", []contrail.Position{7, 9}, 2)
@@ -131,4 +133,14 @@ func TestBuilds(t *testing.T) {
 	info.Main.Version = "(devel)"
 	require.Equal(t, "dev", describeBuild("dev", info).Version)
 	require.Equal(t, "dev", describeBuild("dev", nil).Version)
+}
+
+// What a role may not do is told with the way to the roles, and with the server's own words.
+func TestToldNamesTheRoles(t *testing.T) {
+	t.Parallel()
+	a := newApp(globals{}, "drain", io.Discard, io.Discard)
+	refused := &pgconn.PgError{Severity: "ERROR", Code: "42501", Message: "permission denied for table events"}
+	require.EqualError(t, a.told(fmt.Errorf("look: %w", refused)),
+		"look: ERROR: permission denied for table events (SQLSTATE 42501); contrail migrate roles --print shows which role may do that")
+	require.NoError(t, a.told(nil))
 }

@@ -15,7 +15,7 @@ type migrateRolesVerb struct {
 
 // Help teaches.
 func (*migrateRolesVerb) Help() string {
-	return `Creates the roles contrail_append, contrail_read, contrail_relay and contrail_consume where the cluster does not have them, and
+	return `Creates the roles contrail_append, contrail_read, contrail_relay, contrail_consume and contrail_operate where the cluster lacks them, and
 grants each the least rights in this database that it works with; --print shows which. Nobody can log in as one of them: make your own users
 members. Roles belong to the whole cluster, rights to one database, so run it once for each database, as the schema's owner, who needs
 CREATEROLE where a role is missing. It takes no right away, and later migrations grant what they add.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/url"
 	"slices"
 	"strings"
@@ -17,8 +18,8 @@ import (
 // openJetStream connects to the given NATS servers and makes sure that there is JetStream. The connection comes back by itself for as long as
 // the verb runs; close ends it.
 func (a *app) openJetStream(ctx context.Context, broker brokerFlags) (js jetstream.JetStream, closeNATS func(), err error) {
-	if broker.NATSURL == "" {
-		return nil, nil, usagef("no NATS server is given; set NATS_URL, or give --nats-url nats://host:4222")
+	if err := broker.checkBroker(); err != nil {
+		return nil, nil, err
 	}
 	return a.openJetStreamAt(ctx, broker.NATSURL)
 }
@@ -29,8 +30,11 @@ func (a *app) openJetStreamAt(ctx context.Context, address string) (jetstream.Je
 		return nil, nil, err
 	}
 	closed := make(chan struct{})
-	conn, err := nats.Connect(address, a.natsOptions(ctx, closed)...)
-	if err != nil {
+	conn, err := connectNATS(ctx, address, a.natsOptions(ctx, closed))
+	switch {
+	case errors.Is(err, errInterrupted):
+		return nil, nil, err
+	case err != nil:
 		return nil, nil, fmt.Errorf("NATS at %s can't be used: %w; start it, or correct NATS_URL", hosts, natsReason(err))
 	}
 	closeNATS := func() {
@@ -49,6 +53,30 @@ func (a *app) openJetStreamAt(ctx context.Context, address string) (jetstream.Je
 		return nil, nil, jetStreamReason(hosts, err)
 	}
 	return js, closeNATS, nil
+}
+
+// connectNATS connects, or returns as soon as ctx ends: the library's own waits for a server that does not answer.
+func connectNATS(ctx context.Context, address string, options []nats.Option) (*nats.Conn, error) {
+	type outcome struct {
+		conn *nats.Conn
+		err  error
+	}
+	ended := make(chan outcome, 1)
+	go func() {
+		conn, err := nats.Connect(address, options...)
+		ended <- outcome{conn, err}
+	}()
+	select {
+	case result := <-ended:
+		return result.conn, result.err
+	case <-ctx.Done():
+		go func() {
+			if late := <-ended; late.err == nil {
+				late.conn.Close()
+			}
+		}()
+		return nil, context.Cause(ctx) //nolint:wrapcheck // the signal
+	}
 }
 
 func (a *app) natsOptions(ctx context.Context, closed chan struct{}) []nats.Option {
@@ -98,6 +126,9 @@ func natsHosts(addresses string) (string, error) {
 func natsReason(err error) error {
 	if errors.Is(err, nats.ErrNoServers) {
 		return errors.New("no server answers there")
+	}
+	if failure, ok := errors.AsType[*net.OpError](err); ok {
+		return failure.Err // the caller tells whose address it is
 	}
 	return errors.New(strings.TrimPrefix(err.Error(), "nats: "))
 }

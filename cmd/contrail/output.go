@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // printf writes to standard output. That a write has failed is told once, by told.
@@ -23,8 +25,13 @@ func (a *app) told(err error) error {
 	if a.unwritten != nil && (err == nil || errors.Is(err, errNotSo)) {
 		return a.unwritten
 	}
+	if refusal, ok := errors.AsType[*pgconn.PgError](err); ok && refusal.Code == insufficientPrivilege {
+		return fmt.Errorf("%w; contrail migrate roles --print shows which role may do that", err)
+	}
 	return err
 }
+
+const insufficientPrivilege = "42501" // PostgreSQL's code
 
 // printJSON writes one JSON object and a line break.
 func (a *app) printJSON(value any) error {

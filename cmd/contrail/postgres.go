@@ -55,7 +55,7 @@ func (a *app) openPoolAt(ctx context.Context, address string, connections int32)
 	if err := a.inTime(ctx, pool.Ping); err != nil {
 		pool.Close()
 		where := net.JoinHostPort(config.ConnConfig.Host, strconv.Itoa(int(config.ConnConfig.Port)))
-		return nil, fmt.Errorf("PostgreSQL at %s can't be used: %w; start it, or correct DATABASE_URL", where, connectReason(ctx, err))
+		return nil, fmt.Errorf("PostgreSQL at %s can't be used: %w; start it, or correct %s", where, connectReason(ctx, err), a.databaseFrom)
 	}
 	return pool, nil
 }

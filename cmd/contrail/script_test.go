@@ -38,8 +38,10 @@ import (
 //	append N        appends N events
 //	sql STATEMENT   runs one statement in the database
 //	forge SUBJECT   publishes a message that is not an event
-//	await KIND      waits for a leader, for a caught-up relay, or for a read model that has every invoice
+//	await KIND [S]  waits for a leader or a caught-up relay of the stream S, EVENTS unless it is named, or for a read model that has every invoice
 //	[!] empty       fails unless the server has no scratch database and NATS no (or with ! a) stream
+//	damage N…       fills the stream with all events and deletes those at the given positions
+//	stream CHANGE   makes, edits or deletes the stream EVENTS
 //	json PATH VALUE compares a value in the JSON object on stdout, as in json verify.ok true
 func TestScripts(t *testing.T) {
 	t.Parallel()
@@ -57,7 +59,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"postgres": setPostgres, "nats": setNATS, "exits": exits, "append": appendEvents, "sql": execSQL, "forge": forge,
-			"await": await, "empty": requireEmpty, "json": compareJSON,
+			"await": await, "empty": requireEmpty, "json": compareJSON, "damage": damage, "stream": changeStream,
 		},
 	})
 }
@@ -188,17 +190,21 @@ func forge(ts *testscript.TestScript, _ bool, args []string) {
 }
 
 func await(ts *testscript.TestScript, _ bool, args []string) {
+	kind, stream := args[0], "EVENTS"
+	if len(args) > 1 {
+		stream = args[1]
+	}
 	withPool(ts, func(pool *pgxpool.Pool) error {
 		withJetStream(ts, func(js jetstream.JetStream) error {
-			require.Eventually(tbOf(ts), func() bool { return isSo(pool, js, args[0]) }, 30*time.Second, 10*time.Millisecond, args[0])
+			require.Eventually(tbOf(ts), func() bool { return isSo(pool, js, kind, stream) }, 30*time.Second, 10*time.Millisecond, kind)
 			return nil
 		})
 		return nil
 	})
 }
 
-func isSo(pool *pgxpool.Pool, js jetstream.JetStream, kind string) bool {
-	status, err := publisher.ReadStatus(context.Background(), pool, js, "EVENTS")
+func isSo(pool *pgxpool.Pool, js jetstream.JetStream, kind, stream string) bool {
+	status, err := publisher.ReadStatus(context.Background(), pool, js, stream)
 	switch kind {
 	case "leader":
 		return err == nil && status.Leader != ""

@@ -49,3 +49,33 @@ func heed(signals <-chan os.Signal, stopped <-chan struct{}, interrupt, abort fu
 		}
 	}
 }
+
+// controlled is a relay that signals pause, resume and look into, while it runs.
+type controlled interface {
+	Pause()
+	Resume()
+	Dump()
+}
+
+// heedControls does what each signal is for, one after another, until the function that it returns is called.
+func heedControls(controls map[os.Signal]func()) (stop func()) {
+	if len(controls) == 0 { // signal.Notify would take them all
+		return func() {}
+	}
+	signals := make(chan os.Signal, 8) // none is waited for: what is sent while one is done must find room
+	for one := range controls {
+		signal.Notify(signals, one)
+	}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		for received := range signals {
+			controls[received]()
+		}
+	}()
+	return func() {
+		signal.Stop(signals)
+		close(signals)
+		<-ended
+	}
+}

@@ -75,6 +75,22 @@ func statusRows(s publisher.Status) [][]string {
 	if s.Lost > 0 {
 		rows = append(rows, []string{"lost", plural(s.Lost, "event") + " that the broker had acknowledged, and that were sent again"})
 	}
+	for _, row := range []struct {
+		count int64
+		name  string
+		text  string
+	}{
+		{s.Parked, "parked", "that the broker refused; contrail parked list" + onStream(s.Stream) + " shows them"},
+		{s.Held, "held", "behind parked ones of their streams"},
+		{s.Requeued, "requeued", "that the relay publishes next"},
+	} {
+		if row.count > 0 {
+			rows = append(rows, []string{row.name, plural(row.count, "event") + " " + row.text})
+		}
+	}
+	if s.Paused {
+		rows = append(rows, []string{"paused", "nothing is published until somebody runs contrail relays resume" + onStream(s.Stream)})
+	}
 	if open := s.Appender; open != nil {
 		rows = append(rows, []string{"oldest appender", fmt.Sprintf("pid %d (%s), open for %s, last statement: %s",
 			open.PID, open.ApplicationName, seconds(open.Seconds), breaks.ReplaceAllString(open.Query, " "))})

@@ -64,7 +64,7 @@ func (v *subscribeVerb) Run(ctx context.Context, a *app) error {
 	defer closeNATS()
 	consuming, err := newConsumers(js, pool, v.subscription(a), v.projection(a))
 	if err != nil {
-		return usageError{err.Error()}
+		return misconfigured(err)
 	}
 	err = consuming.run(ctx)
 	stats := consuming.subscription.Stats()

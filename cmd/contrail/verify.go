@@ -2,15 +2,11 @@ package main
 
 import (
 	"context"
-	"fmt"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/nats-io/nats.go/jetstream"
 
-	"github.com/contrail-events/contrail"
 	"github.com/contrail-events/contrail/publisher"
 )
 
@@ -18,23 +14,36 @@ import (
 type verifyVerb struct {
 	brokerFlags
 
-	JSON bool          `name:"json" help:"Print JSON."`
-	Wait time.Duration `default:"10s" help:"How long a relay that leads and is behind may take to catch up before the comparison; 0s compares at once."`
+	JSON   bool          `name:"json" help:"Print JSON."`
+	Wait   time.Duration `default:"10s" help:"How long a relay that leads and is behind may take to catch up before the comparison; 0s compares at once. With --repair also how long it may publish nothing of what it is asked for."`
+	Repair bool          `help:"Have what is missing published again, at the stream's end, and compare again. The flags below are the relay's own."`
+
+	messageFlags
+	wakeFlags
 }
 
 // Help teaches.
 func (*verifyVerb) Help() string {
 	return `Reads all settled events of the database and all messages of the stream, side by side and in bounded memory, and says
-whether the stream holds every event once, in order, and nothing else. It exits 0 if so and 1 if not, and then tells which
-positions are missing or there twice (the first thousand of each).
+whether the stream holds every event once, in order and unchanged, and nothing else. It exits 0 if so and 1 if not, and then tells
+which positions are missing, there twice, or altered (the first thousand of each). Events that the relay has left out count as
+parked, not as missing, and are a fault until somebody decides about them (contrail parked); discarded ones are none.
 
 An event that is not relayed yet is missing. So, while a relay leads and is behind, verify waits for it first, for --wait at
 most; without a leader it compares at once.
 
+With --repair the relay that leads publishes again what is missing before the last event that the stream holds in its order. If
+none leads, verify relays itself until that is done: give it the relay's own flags then. A repaired event stands at the stream's
+end, marked as such: consumers with an inbox that have handled it before pass over it. Then it compares again, and says how things
+stand now. What is there twice, out of order or altered stays so: messages of a stream can't be changed.
+
+Where the relay's --fence is msg-id give that here, too: the stream is shared then, and messages of others are no fault.
+
 Examples:
 
   contrail verify
-  contrail verify --wait 0s --json | jq .missing`
+  contrail verify --wait 0s --json | jq .missing
+  contrail verify --repair`
 }
 
 // Run compares.
@@ -42,7 +51,10 @@ func (v *verifyVerb) Run(ctx context.Context, a *app) error {
 	if v.Wait < 0 {
 		return usagef("--wait is %s; give 0s or more", v.Wait)
 	}
-	pool, err := a.openStore(ctx, 2)
+	if err := v.check(); err != nil {
+		return err
+	}
+	pool, err := a.openStore(ctx, 4)
 	if err != nil {
 		return err
 	}
@@ -55,17 +67,30 @@ func (v *verifyVerb) Run(ctx context.Context, a *app) error {
 	if err := awaitRelay(ctx, pool, js, v.Stream, v.Wait); err != nil {
 		return err
 	}
-	report, err := publisher.Verify(ctx, pool, js, v.Stream)
+	if v.Repair {
+		return v.repair(ctx, a, pool, js)
+	}
+	bar := a.newProgress("comparing")
+	report, err := publisher.Verify(ctx, pool, js, v.config(bar))
+	bar.gone()
 	if err != nil {
 		return err
 	}
 	if v.JSON {
 		err = a.printJSON(report)
 	} else {
-		a.printVerdict(report)
+		a.printVerdict(v.Stream, report)
 	}
-	if err == nil && !report.OK {
-		err = errNotSo
+	return notSoUnless(report.OK, err)
+}
+
+func (v *verifyVerb) config(bar *progress) publisher.VerifyConfig {
+	return publisher.VerifyConfig{Stream: v.Stream, Shared: v.Fence == publisher.MsgID.String(), Progress: bar.at}
+}
+
+func notSoUnless(ok bool, err error) error {
+	if err == nil && !ok {
+		return errNotSo
 	}
 	return err
 }
@@ -93,55 +118,4 @@ func awaitRelay(ctx context.Context, pool *pgxpool.Pool, js jetstream.JetStream,
 		}
 	}
 	return ctx.Err() //nolint:wrapcheck // a signal; the end of patience is no error
-}
-
-func (a *app) printVerdict(report publisher.Report) {
-	if report.OK {
-		a.printf("%s\n", a.paint(green, verdict(report)))
-		return
-	}
-	a.printf("%s\n", a.paint(red, verdict(report)))
-	a.printPositions("missing", report.Missing, report.MissingTotal)
-	a.printPositions("duplicates", report.Duplicates, report.DuplicatesTotal)
-}
-
-// verdict is the report in one sentence.
-func verdict(r publisher.Report) string {
-	if r.OK && r.Events == 0 {
-		return "OK: the database has no settled events, and the stream is empty of them."
-	}
-	if r.OK {
-		return fmt.Sprintf("OK: the stream holds all %s, each once and in order.", plural(r.Events, "event"))
-	}
-	var faults []string
-	for _, fault := range []struct {
-		count int64
-		text  string
-	}{
-		{r.MissingTotal, "missing from the stream"},
-		{r.DuplicatesTotal, "there more than once"},
-		{r.OutOfOrder, "out of order"},
-		{r.Foreign, "not of this database"},
-	} {
-		if fault.count > 0 {
-			faults = append(faults, thousands(fault.count)+" "+fault.text)
-		}
-	}
-	return fmt.Sprintf("NOT OK: of %s, the stream holds %s; %s.", plural(r.Events, "event"), thousands(r.Published), strings.Join(faults, ", "))
-}
-
-func (a *app) printPositions(what string, listed []contrail.Position, total int64) {
-	const shown = 20
-	if total == 0 {
-		return
-	}
-	var texts []string
-	for _, position := range listed[:min(len(listed), shown)] {
-		texts = append(texts, strconv.FormatInt(int64(position), 10))
-	}
-	more := ""
-	if total > int64(len(texts)) {
-		more = fmt.Sprintf(" and %s more (--json lists up to %s)", thousands(total-int64(len(texts))), thousands(publisher.MaxListed))
-	}
-	a.printf("  %s: positions %s%s\n", what, strings.Join(texts, ", "), more)
 }

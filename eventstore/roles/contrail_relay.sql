@@ -6,4 +6,5 @@ EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; -- somebody else 
 END $$;
 GRANT USAGE ON SCHEMA contrail TO contrail_relay;
 GRANT SELECT ON contrail.events, contrail.events_position_seq, contrail.store, contrail.migrations TO contrail_relay;
-GRANT SELECT, INSERT, UPDATE ON contrail.relays TO contrail_relay;
+GRANT SELECT, INSERT, UPDATE ON contrail.relays, contrail.parked TO contrail_relay;
+GRANT SELECT, INSERT, UPDATE, DELETE ON contrail.relay_processes TO contrail_relay;

@@ -3,6 +3,7 @@ package wmsql
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"strconv"
 	"time"
 
@@ -10,22 +11,19 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/contrail-events/contrail"
+	"github.com/contrail-events/contrail/internal/wire"
 )
 
 // toMessage makes a message of an event: the one that was published, or one that shows what another program appended.
 func toMessage(event contrail.Recorded) *message.Message {
-	id, ok := event.Metadata[keyUUID]
+	published, ok := event.Metadata[keyUUID]
 	if !ok {
-		id = event.ID.String()
+		return wire.WatermillMessage(event)
 	}
-	msg := message.NewMessage(id, payload(event.Data, event.Metadata[keyPayload]))
-	msg.Metadata = unfolded(event.Metadata)
-	msg.Metadata[KeyID] = event.ID.String()
-	msg.Metadata[KeyStream] = event.Stream.String()
-	msg.Metadata[KeyVersion] = strconv.FormatInt(event.Version, 10)
-	msg.Metadata[KeyType] = event.Type
-	msg.Metadata[KeyPosition] = strconv.FormatInt(int64(event.Position), 10)
-	msg.Metadata[KeyRecordedAt] = event.RecordedAt.Format(time.RFC3339Nano)
+	event.Metadata = maps.Clone(event.Metadata)
+	delete(event.Metadata, keyUUID)
+	msg := wire.WatermillMessage(event)
+	msg.UUID = published
 	return msg
 }
 

@@ -73,20 +73,6 @@ func surround(ctx context.Context, stored contrail.Metadata, taken map[string]bo
 	}
 }
 
-// unfolded is what storedMetadata was given. Where another program has written something else under this package's keys, it stays as it is.
-func unfolded(stored contrail.Metadata) message.Metadata {
-	metadata := make(message.Metadata, len(stored)+6) // the keys of keys.go
-	maps.Copy(metadata, stored)
-	delete(metadata, keyUUID)
-	delete(metadata, keyPayload)
-	var folded map[string]string
-	if json.Unmarshal([]byte(stored[keyFolded]), &folded) == nil {
-		delete(metadata, keyFolded)
-		maps.Copy(metadata, folded)
-	}
-	return metadata
-}
-
 // checkText returns an [*contrail.InvalidError] for what PostgreSQL can't hold as text.
 func checkText(what, text string) error {
 	switch {

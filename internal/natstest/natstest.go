@@ -32,12 +32,15 @@ func Start(tb testing.TB, opts ...func(*server.Options)) *localstack.NATS {
 }
 
 // Connect connects for the length of the test. The connection comes back by itself, and soon, after the server was stopped and restarted:
-// wait for its Stats().Reconnects, because right after a restart IsConnected may still mean the old one.
-func Connect(tb testing.TB, url string) *nats.Conn {
+// wait for its Stats().Reconnects, because right after a restart IsConnected may still mean the old one. Each of opts may change its options.
+func Connect(tb testing.TB, url string, opts ...nats.Option) *nats.Conn {
 	tb.Helper()
 	closed := make(chan struct{})
-	conn, err := nats.Connect(url, nats.Name(tb.Name()), nats.MaxReconnects(-1), nats.ReconnectWait(20*time.Millisecond),
-		nats.ReconnectJitter(0, 0), nats.ClosedHandler(func(*nats.Conn) { close(closed) }))
+	conn, err := nats.Connect(url, append([]nats.Option{
+		nats.Name(tb.Name()), nats.MaxReconnects(-1), nats.ReconnectWait(20 * time.Millisecond), nats.ReconnectJitter(0, 0),
+		nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {}), // which would print what tests bring about
+		nats.ClosedHandler(func(*nats.Conn) { close(closed) }),
+	}, opts...)...)
 	require.NoError(tb, err)
 	tb.Cleanup(func() {
 		conn.Close()

@@ -11,47 +11,6 @@ import (
 	"github.com/contrail-events/contrail"
 )
 
-// Message is a CloudEvent read back.
-type Message struct {
-	contrail.Recorded
-	Source string
-}
-
-// ForeignError says that a message is not a CloudEvent of Contrail's.
-type ForeignError struct{ Reason string }
-
-// Error names the first thing that is missing or wrong.
-func (e *ForeignError) Error() string { return "not an event of Contrail's: " + e.Reason }
-
-// Decode reads a message's payload; the error is an [*ForeignError]. Extension attributes that Contrail gives a meaning get their
-// metadata keys back (correlationid becomes correlation_id); others keep the attribute's name.
-func Decode(payload []byte) (Message, error) {
-	var attributes map[string]json.RawMessage
-	if err := json.Unmarshal(payload, &attributes); err != nil {
-		return Message{}, &ForeignError{Reason: "the payload is not a JSON object: " + err.Error()}
-	}
-	r := reader{attributes: attributes}
-	if version := r.text("specversion"); r.err == nil && version != "1.0" {
-		r.fail("specversion", "is not 1.0")
-	}
-	message := Message{Source: r.text("source")}
-	message.ID = parse(&r, "id", uuid.Parse)
-	message.Type = r.text("type")
-	message.Stream = parse(&r, "subject", contrail.ParseStreamID)
-	message.RecordedAt = parse(&r, "time", parseTime)
-	message.Position = parse(&r, "sequence", ParseSequence)
-	message.Version = r.integer("streamversion")
-	message.Data = r.take("data")
-	delete(attributes, "datacontenttype")
-	delete(attributes, "partitionkey")
-	message.Metadata = r.metadata()
-	message.Sealed = message.Metadata[contrail.KeySealedWith] != ""
-	if err := (contrail.Event{Type: message.Type, Metadata: message.Metadata}).Validate(); err != nil && r.err == nil {
-		r.err = &ForeignError{Reason: err.Error()}
-	}
-	return message, r.err
-}
-
 // ParseSequence reads the attribute `sequence`.
 func ParseSequence(s string) (contrail.Position, error) {
 	position, err := strconv.ParseInt(s, 10, 64)
@@ -61,10 +20,41 @@ func ParseSequence(s string) (contrail.Position, error) {
 	return contrail.Position(position), nil
 }
 
-// reader takes attributes out of the object, one by one, and keeps the first fault.
+// attributes are those of one CloudEvent, whatever the mode.
+type attributes interface {
+	// take removes an attribute and returns it as text; quoted tells whether it is a string in its mode.
+	take(name string) (text string, quoted, found bool)
+	// metadata is what remains. CloudEvents allows booleans and integers too; they become text.
+	metadata() contrail.Metadata
+}
+
+// reader takes attributes out, one by one, and keeps the first fault.
 type reader struct {
-	attributes map[string]json.RawMessage
+	attributes attributes
 	err        error
+}
+
+// message reads all but the mark.
+func (r *reader) message(data json.RawMessage) Message {
+	if version := r.text("specversion"); r.err == nil && version != "1.0" {
+		r.fail("specversion", "is not 1.0")
+	}
+	message := Message{Source: r.text("source")}
+	message.ID = parse(r, "id", uuid.Parse)
+	message.Type = r.text("type")
+	message.Stream = parse(r, "subject", contrail.ParseStreamID)
+	message.RecordedAt = parse(r, "time", parseTime)
+	message.Position = parse(r, "sequence", ParseSequence)
+	message.Version = r.integer("streamversion")
+	message.Data = data
+	r.attributes.take("datacontenttype")
+	r.attributes.take("partitionkey")
+	message.Metadata = r.attributes.metadata()
+	message.Sealed = message.Metadata[contrail.KeySealedWith] != ""
+	if err := (contrail.Event{Type: message.Type, Metadata: message.Metadata}).Validate(); err != nil && r.err == nil {
+		r.err = &ForeignError{Reason: err.Error()}
+	}
+	return message
 }
 
 func (r *reader) fail(name, reason string) {
@@ -73,27 +63,25 @@ func (r *reader) fail(name, reason string) {
 	}
 }
 
-func (r *reader) take(name string) json.RawMessage {
-	raw, found := r.attributes[name]
+func (r *reader) take(name string) (text string, quoted bool) {
+	text, quoted, found := r.attributes.take(name)
 	if !found {
 		r.fail(name, "is missing")
 	}
-	delete(r.attributes, name)
-	return raw
+	return text, quoted
 }
 
 func (r *reader) text(name string) string {
-	raw := r.take(name)
-	var s string
-	if r.err == nil && json.Unmarshal(raw, &s) != nil {
+	text, quoted := r.take(name)
+	if !quoted {
 		r.fail(name, "is not a string")
 	}
-	return s
+	return text
 }
 
 func (r *reader) integer(name string) int64 {
-	raw := r.take(name)
-	n, err := strconv.ParseInt(string(raw), 10, 64)
+	text, _ := r.take(name)
+	n, err := strconv.ParseInt(text, 10, 64)
 	if err != nil {
 		r.fail(name, "is not an integer")
 	}
@@ -108,22 +96,39 @@ func parse[T any](r *reader, name string, read func(string) (T, error)) T {
 	return value
 }
 
-// metadata is what remains when Contrail's own attributes are gone. CloudEvents allows booleans and integers too; they become text.
-func (r *reader) metadata() contrail.Metadata {
-	metadata := make(contrail.Metadata, len(r.attributes))
-	for name, raw := range r.attributes {
-		value := string(bytes.TrimSpace(raw))
-		if len(value) > 0 && value[0] == '"' {
-			value = ""
-			if json.Unmarshal(raw, &value) != nil {
-				r.fail(name, "is not a string")
-			}
-		}
-		metadata[keyOf(name)] = value
+// members are the attributes of structured mode: those of a JSON object.
+type members map[string]json.RawMessage
+
+func (m members) take(name string) (text string, quoted, found bool) {
+	raw, found := m[name]
+	delete(m, name)
+	text, quoted = unquote(raw)
+	return text, quoted, found
+}
+
+func (m members) metadata() contrail.Metadata {
+	metadata := make(contrail.Metadata, len(m))
+	for name, raw := range m {
+		metadata[keyOf(name)], _ = unquote(raw)
 	}
 	return metadata
 }
 
+// unquote returns what a JSON string says, and any other JSON value as it stands. Plain ASCII, which nearly all are, is copied.
+func unquote(raw json.RawMessage) (text string, quoted bool) {
+	raw = bytes.TrimSpace(raw)
+	if len(raw) < 2 || raw[0] != '"' {
+		return string(raw), false
+	}
+	inner := raw[1 : len(raw)-1]
+	if !bytes.ContainsFunc(inner, func(r rune) bool { return r == '\\' || r > 0x7E }) {
+		return string(inner), true
+	}
+	err := json.Unmarshal(raw, &text)
+	return text, err == nil
+}
+
+// keyOf is the metadata key that became an attribute.
 func keyOf(attribute string) string {
 	for _, key := range []string{
 		contrail.KeyCorrelationID, contrail.KeyCausationID, contrail.KeyTenantID, contrail.KeyUserID,

@@ -22,14 +22,11 @@ const (
 	HeaderFence       = "Nats-Expected-Last-Sequence" // the sequence that the broker must be at
 	HeaderContentType = "content-type"
 	HeaderTraceparent = "traceparent"
+	HeaderResent      = "Contrail-Resent" // marks a message that stands out of position order: ResentRequeue or ResentRepair
+	HeaderAfter       = "Contrail-After"  // of a marked message: the position of the last event before it that stands in its order
 
-	ContentType = "application/cloudevents+json"
+	ContentType = "application/cloudevents+json" // of a message in structured mode
 )
-
-// Subject is the one that an event is published on: prefix.category.id.type.
-func Subject(prefix string, event contrail.Recorded) string {
-	return prefix + "." + event.Stream.Category() + "." + event.Stream.ID() + "." + event.Type
-}
 
 // ValidatePrefix returns a [*contrail.InvalidError] unless prefix is one or more subject tokens that stand for themselves.
 func ValidatePrefix(prefix string) error {

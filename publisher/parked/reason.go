@@ -1,0 +1,25 @@
+package parked
+
+import "slices"
+
+// Reason is why an event is not in its place in the stream. It says what the event's fault is and stays for ever; what the broker
+// answered is the delivery error, and stands apart.
+type Reason string
+
+// The reasons.
+const (
+	ReasonMessageTooLarge Reason = "message_too_large" // larger than the server's max_payload, or the stream's max_msg_size
+	ReasonInvalidSubject  Reason = "invalid_subject"   // its names or its metadata make no legal subject
+	ReasonRefused         Reason = "refused"           // by the broker, for a reason of its own: see the error
+	ReasonHeld            Reason = "held"              // stands behind a parked event of its stream
+	ReasonMissing         Reason = "missing"           // was found to be gone from the stream
+	ReasonLost            Reason = "lost"              // was lost on its way to a stream that others write to as well
+)
+
+// Reasons returns all of them.
+func Reasons() []Reason {
+	return []Reason{ReasonMessageTooLarge, ReasonInvalidSubject, ReasonRefused, ReasonHeld, ReasonMissing, ReasonLost}
+}
+
+// Valid tells whether r is one of [Reasons].
+func (r Reason) Valid() bool { return slices.Contains(Reasons(), r) }

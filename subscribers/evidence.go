@@ -1,0 +1,73 @@
+package subscribers
+
+import (
+	"context"
+	"log/slog"
+
+	"github.com/contrail-events/contrail"
+	"github.com/contrail-events/contrail/internal/wire"
+)
+
+// evidence is what a reading knows, beside the checkpoint, to tell which events are new to the read model. It takes more than their positions
+// where the relay has published events out of their order.
+type evidence struct {
+	// again is the checkpoint's position, if the stream is read from its beginning although there is a checkpoint, because the checkpoint's
+	// sequence says nothing about this stream; otherwise zero.
+	again contrail.Position
+
+	// The checkpoint's position, and the stream's last sequence, when the projection began to read. What had been repaired by then was missing in
+	// its place: so an event above begin, whose repair stands at or below end, has not been projected.
+	begin contrail.Position
+	end   uint64
+}
+
+// begin returns what is known about a reading that goes on behind the checkpoint, or starts at the stream's beginning. A reading that goes on
+// where an earlier one of this process was interrupted knows what that knew.
+func (p *Projection) begin(from checkpoint, last uint64, goesOn bool) evidence {
+	if !goesOn || p.began == (evidence{}) {
+		p.began = evidence{begin: from.position, end: last}
+	}
+	reading := p.began
+	if !goesOn {
+		reading.again = from.position
+	}
+	return reading
+}
+
+// isNew tells whether an event has yet to be projected, given how far the projection is.
+//
+// A requeued one has never been in the stream before, so that it is new wherever it is read behind the checkpoint. A repaired one was in the
+// stream, perhaps, and was projected before it got lost: it is new only if there is evidence. When the stream is read again from its beginning
+// no sequence tells which of them were read before, so that they count as projected like everything else up to the checkpoint.
+func (e evidence) isNew(message wire.Message, sequence uint64, at checkpoint) bool {
+	switch message.Resent {
+	case wire.ResentRequeue:
+		return e.isBehind(at)
+	case wire.ResentRepair:
+		return message.Position > e.begin && sequence <= e.end
+	}
+	return message.Position > at.position
+}
+
+// isBehind tells whether what is read next is behind the checkpoint in the stream, too.
+func (e evidence) isBehind(at checkpoint) bool { return e.again == 0 || at.position > e.again }
+
+// after is the checkpoint behind a message. One out of its order moves the sequence; and the position only as far as the events that stand in
+// front of it in their order, of which there may be more than the projection's filter has let through.
+func (e evidence) after(message wire.Message, sequence uint64, at checkpoint, fresh bool) checkpoint {
+	switch {
+	case message.Resent != "" && (fresh || e.isBehind(at)):
+		return checkpoint{position: max(at.position, message.After), sequence: sequence}
+	case fresh:
+		return checkpoint{position: message.Position, sequence: sequence}
+	}
+	return at
+}
+
+// leaveOut warns of an event that may be missing from the read model.
+func (r *reading) leaveOut(ctx context.Context, message wire.Message, sequence uint64) {
+	r.logger.WarnContext(ctx, "an event was published out of its order, and the projection can't know whether it was projected before; it is left out. "+
+		"Is it missing from the read model, rebuild that: delete its row in contrail.projections and what is in its tables",
+		slog.String("projection", r.projection), slog.String("resent", message.Resent), slog.Int64("position", int64(message.Position)),
+		slog.String("event_stream", message.Stream.String()), slog.Uint64("sequence", sequence))
+}
