@@ -27,7 +27,6 @@ type acks struct {
 	mu      sync.Mutex
 	waiting map[int]*answers // by the number of the batch
 	number  int
-	reached uint64             // the highest sequence that was acknowledged
 	sub     *nats.Subscription // nil until something is sent
 	status  chan nats.Status   // what has become of the connection
 
@@ -36,9 +35,9 @@ type acks struct {
 	why    error         // for this reason
 }
 
-func newAcks(conn *nats.Conn, stream string, reached uint64, limit time.Duration) *acks {
+func newAcks(conn *nats.Conn, stream string, limit time.Duration) *acks {
 	return &acks{
-		conn: conn, stream: stream, limit: limit, inbox: conn.NewInbox() + ".", reached: reached,
+		conn: conn, stream: stream, limit: limit, inbox: conn.NewInbox() + ".",
 		waiting: map[int]*answers{}, lost: make(chan struct{}),
 	}
 }
@@ -107,7 +106,7 @@ func (a *acks) begin(n int) (*answers, error) {
 	a.number++
 	w := &answers{
 		acks: a, number: a.number, reply: a.inbox + strconv.Itoa(a.number) + "-",
-		reached: a.reached, got: make([]outcome, n), open: n + 1, done: make(chan struct{}),
+		got: make([]outcome, n), open: n + 1, done: make(chan struct{}),
 	}
 	a.waiting[w.number] = w
 	return w, nil
@@ -146,7 +145,6 @@ func (a *acks) take(m *nats.Msg) {
 		return
 	}
 	w.got[index] = one
-	a.reached = max(a.reached, one.sequence)
 	w.settle(1)
 }
 
@@ -158,10 +156,9 @@ type outcome struct {
 
 // answers to the messages of one batch.
 type answers struct {
-	acks    *acks
-	number  int
-	reply   string // to which the index of a message is added
-	reached uint64 // the highest sequence that batches before this one were given, as far as was known when it began
+	acks   *acks
+	number int
+	reply  string // to which the index of a message is added
 
 	got  []outcome // by index
 	open int       // what has not come yet, and the sender who has not finished

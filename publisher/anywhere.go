@@ -25,7 +25,7 @@ func (a *anywhere) watch(ctx context.Context, _ *lead, _ cursor) (context.Contex
 	return ctx, func() {}
 }
 
-func (a *anywhere) close() {} // the publisher is the application's
+func (c *watermillCarrier) close() {} // the publisher is the application's
 
 func (a *anywhere) carrier(l *lead, _ cursor) carrier { return &watermillCarrier{a, l.hook} }
 

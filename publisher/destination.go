@@ -10,8 +10,6 @@ type destination interface {
 	carrier(l *lead, at cursor) carrier
 	// watch returns a context that ends with errTouched when the destination is not what it was, and the function that must be called at its end.
 	watch(ctx context.Context, l *lead, at cursor) (context.Context, func())
-	// close gives back what a run has needed.
-	close()
 }
 
 // carrier publishes batches, one after another.
@@ -19,4 +17,6 @@ type carrier interface {
 	// send hands a batch on, and returns the function that waits for its outcome and sets the batch's sequences. Both may fail, and an error leaves open what
 	// was stored. The function must be called also when send has failed, so that nothing is on its way when the relay asks where it is.
 	send(ctx context.Context, b *batch) (settle func(context.Context) error, err error)
+	// close ends what the session has needed.
+	close()
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/contrail-events/contrail"
+	"github.com/contrail-events/contrail/eventstore"
 	"github.com/contrail-events/contrail/publisher/parked"
 )
 
@@ -26,6 +27,8 @@ var (
 	ErrStreamConfig = errors.New("the stream's configuration would break a promise")
 	// ErrNoJetStream says that the NATS server, or the account on it, has no JetStream.
 	ErrNoJetStream = errors.New("the NATS server has no JetStream")
+	// ErrForbidden says that the user of the database lacks a right that the relay works with. Waiting for it would keep others from leading.
+	ErrForbidden = errors.New("the relay's user lacks a right in the database")
 	// ErrConnectionClosed says that the application has closed the NATS connection that the relay was given.
 	ErrConnectionClosed = errors.New("the NATS connection is closed")
 )
@@ -125,6 +128,24 @@ func refusalReason(err error) parked.Reason {
 		return parked.ReasonRefused
 	}
 	return ""
+}
+
+// forbidden is err, told as what it is where it is about a right.
+func forbidden(err error) error {
+	if refusal, ok := errors.AsType[*pgconn.PgError](err); ok && refusal.Code == "42501" {
+		return fmt.Errorf("%w: %w: make it a member of contrail_relay (contrail migrate roles)", ErrForbidden, err)
+	}
+	return err
+}
+
+// isFinal tells whether no retry cures err.
+func isFinal(err error) bool {
+	_, stream := errors.AsType[*StreamError](err)
+	_, halted := errors.AsType[haltError](err)
+	return stream || halted || slices.ContainsFunc([]error{
+		ErrConnectionClosed, eventstore.ErrTooOld, eventstore.ErrStandby, eventstore.ErrNotMigrated, eventstore.ErrMigratedByNewer,
+		eventstore.ErrSequence, eventstore.ErrPooled, ErrForbidden,
+	}, func(final error) bool { return errors.Is(err, final) })
 }
 
 // hinted says what to do where statements that a driver has prepared are unknown to the server, or known to it by another's text.

@@ -18,22 +18,13 @@ import (
 type stream struct {
 	js       jetstream.JetStream
 	subjects wire.Subjects
-	acks     *acks // of the last session
 }
 
-// close ends what the last session has kept.
-func (s *stream) close() {
-	if s.acks != nil {
-		s.acks.close()
-	}
-}
-
-// carrier returns one that goes on behind at. The one before it, if there is one, can no longer be used.
+// carrier returns one that goes on behind at.
 func (s *stream) carrier(l *lead, at cursor) carrier {
-	s.close()
-	s.acks = newAcks(s.js.Conn(), l.config.Stream, at.sequence, l.config.AckTimeout)
 	return &jetStreamCarrier{
-		conn: s.js.Conn(), acks: s.acks, subjects: s.subjects, source: wire.Source(l.config.Name, l.store), format: l.config.Format,
+		conn: s.js.Conn(), acks: newAcks(s.js.Conn(), l.config.Stream, l.config.AckTimeout), subjects: s.subjects,
+		source: wire.Source(l.config.Name, l.store), format: l.config.Format,
 		fenced: l.config.Fence == LastSequence, hook: l.hook, sequence: at.sequence,
 	}
 }
@@ -51,6 +42,9 @@ type jetStreamCarrier struct {
 	sequence uint64   // of the last message sent; where others write as well, only a number. Touched only by whose turn it is,
 	envelope envelope // and so is this
 }
+
+// close has nobody read acknowledgements any more.
+func (c *jetStreamCarrier) close() { c.acks.close() }
 
 // contentType is shared by all messages; nats.go only reads it.
 var contentType = []string{wire.ContentType} //nolint:gochecknoglobals // a constant, but for the language
@@ -78,8 +72,6 @@ func (c *jetStreamCarrier) send(_ context.Context, b *batch) (func(context.Conte
 			b.sequence = after + uint64(n) //nolint:gosec // a count
 		case n > 0:
 			b.sequence = sequences[n-1]
-		default:
-			b.sequence = w.reached
 		}
 		if b.resent != nil {
 			b.sequences = sequences

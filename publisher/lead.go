@@ -9,7 +9,6 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
-	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/contrail-events/contrail/eventstore"
 )
@@ -160,26 +159,4 @@ func (l *lead) close(ctx context.Context) {
 		_, _ = l.conn.Exec(ctx, `SELECT pg_advisory_unlock_all()`)
 	}
 	_ = l.conn.Close(ctx)
-}
-
-// serverOf opens a JetStream context of the relay's own on the application's connection, with its own bounds on what is in flight.
-func serverOf(js jetstream.JetStream, cfg Config) (jetstream.JetStream, error) {
-	options := []jetstream.JetStreamOpt{
-		jetstream.WithPublishAsyncTimeout(cfg.AckTimeout),
-		jetstream.WithPublishAsyncMaxPending(2 * cfg.BatchEvents * cfg.InFlight),
-	}
-	var own jetstream.JetStream
-	var err error
-	switch given := js.Options(); {
-	case given.Domain != "":
-		own, err = jetstream.NewWithDomain(js.Conn(), given.Domain, options...)
-	case given.APIPrefix != "":
-		own, err = jetstream.NewWithAPIPrefix(js.Conn(), given.APIPrefix, options...)
-	default:
-		own, err = jetstream.New(js.Conn(), options...)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("open JetStream: %w", err)
-	}
-	return own, nil
 }

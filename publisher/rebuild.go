@@ -45,7 +45,6 @@ func (r *Relay) forget(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer to.close()
 	once := &Relay{pool: r.pool, config: r.config, to: to, hook: r.hook, progress: &progress{}}
 	once.monitor = newMonitor(r.pool, conn, r.config, func(string) {})
 	l, err := once.takeLead(ctx) // without waiting: it is not exclusive

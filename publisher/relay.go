@@ -3,12 +3,8 @@ package publisher
 import (
 	"context"
 	"errors"
-	"log/slog"
-	"math/rand/v2"
-	"slices"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -16,7 +12,6 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/contrail-events/contrail"
-	"github.com/contrail-events/contrail/eventstore"
 	"github.com/contrail-events/contrail/internal/wire"
 )
 
@@ -137,124 +132,9 @@ func (r *Relay) open() (destination, *nats.Conn, error) {
 		}
 		return &anywhere{r.watermill, subjects.Of}, nil, nil
 	}
-	js, err := serverOf(r.js, r.config)
-	if err != nil {
-		return nil, nil, err
-	}
+	to := stream{r.js, subjects}
 	if r.config.Fence == MsgID {
-		return &shared{stream{js: js, subjects: subjects}}, js.Conn(), nil
+		return &shared{to}, r.js.Conn(), nil
 	}
-	return &owned{stream{js: js, subjects: subjects}}, js.Conn(), nil
+	return &owned{to}, r.js.Conn(), nil
 }
-
-// relay takes one term after another.
-func (r *Relay) relay(ctx context.Context, valve *valve) error {
-	defer r.to.close()
-	pause := r.config.RetryMin
-	for {
-		if paused, _ := valve.state(); paused {
-			r.config.Logger.InfoContext(ctx, "paused", slogStream(r.config.Stream), slog.String("identity", r.config.Identity))
-			r.monitor.enter(statePaused)
-			valve.await(ctx)
-		}
-		term, end := valve.watch(ctx)
-		r.monitor.enter(stateStandby)
-		err := r.runOnce(term, func() { pause = r.config.RetryMin })
-		interrupted := term.Err() != nil
-		end()
-		switch {
-		case isFinal(err):
-			return err
-		case ctx.Err() != nil:
-			return nil
-		case interrupted:
-			continue
-		}
-		r.monitor.retried(err)
-		r.config.Logger.WarnContext(ctx, "relaying is interrupted and will go on", slogStream(r.config.Stream),
-			slog.Duration("retry_in", pause), slog.Any("error", hinted(err)))
-		rest(ctx, pause)
-		pause = min(2*pause, r.config.RetryMax)
-	}
-}
-
-// runOnce is one term of leadership: it ends when the connection does, or with an error that is final.
-func (r *Relay) runOnce(ctx context.Context, published func()) error {
-	l, err := r.takeLead(ctx)
-	if err != nil {
-		return err
-	}
-	defer l.close(ctx)
-	ctx, end := l.term(ctx)
-	defer end()
-	r.config.Logger.InfoContext(ctx, "leading", slogStream(r.config.Stream), slog.String("identity", r.config.Identity))
-	r.monitor.enter(stateLeading)
-	r.progress.lead(true)
-	defer r.progress.lead(false)
-	r.config.onLeader(ctx, true)
-	defer r.config.onLeader(context.WithoutCancel(ctx), false)
-	return l.sessions(ctx, published)
-}
-
-// sessions relays, and asks the destination again where it is after every error.
-func (l *lead) sessions(ctx context.Context, published func()) error {
-	pause := l.config.RetryMin
-	for {
-		err := l.session(ctx, func() { published(); pause = l.config.RetryMin })
-		refused := l.suspects.learn(err)
-		switch {
-		case isFinal(err):
-			return err
-		case refused != nil && l.config.OnPermanent == Halt && refused.attempts >= l.config.Attempts:
-			return haltError{refused.err}
-		case ctx.Err() != nil:
-			return errors.Join(context.Cause(ctx), err) // the caller's, or why the leadership was lost; and what became of the last batches
-		case err == nil || l.conn.IsClosed():
-			return err
-		}
-		l.monitor.retried(err)
-		l.config.Logger.WarnContext(ctx, "publishing is interrupted: asking the broker where it is", slogStream(l.config.Stream),
-			slog.Duration("retry_in", pause), slog.Any("error", err))
-		rest(ctx, pause)
-		pause = min(2*pause, l.config.RetryMax)
-	}
-}
-
-// progress is how far a relay has come, for a drain that watches it.
-type progress struct {
-	leads   atomic.Bool // now
-	led     atomic.Bool // at some time
-	resumed atomic.Bool // the destination has said where it is
-}
-
-func (p *progress) lead(leads bool) {
-	p.leads.Store(leads)
-	if leads {
-		p.led.Store(true)
-	}
-}
-
-// isFinal tells whether no retry cures err.
-func isFinal(err error) bool {
-	_, stream := errors.AsType[*StreamError](err)
-	_, halted := errors.AsType[haltError](err)
-	return stream || halted || slices.ContainsFunc([]error{
-		ErrConnectionClosed, eventstore.ErrTooOld, eventstore.ErrStandby, eventstore.ErrNotMigrated, eventstore.ErrMigratedByNewer,
-		eventstore.ErrSequence, eventstore.ErrPooled,
-	}, func(final error) bool { return errors.Is(err, final) })
-}
-
-// rest waits for half of pause to the whole of it, or for the end of ctx.
-func rest(ctx context.Context, pause time.Duration) {
-	timer := time.NewTimer(pause/2 + rand.N(pause/2+1)) //nolint:gosec // jitter needs no secrecy
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-	case <-timer.C:
-	}
-}
-
-func slogStream(stream string) slog.Attr            { return slog.String("stream", stream) }
-func slogPosition(p contrail.Position) slog.Attr    { return slog.Int64("position", int64(p)) }
-func slogSequence(sequence uint64) slog.Attr        { return slog.Uint64("sequence", sequence) }
-func slogCount(name string, count uint64) slog.Attr { return slog.Uint64(name, count) }

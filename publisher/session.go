@@ -23,6 +23,7 @@ func (l *lead) session(ctx context.Context, published func()) error {
 	}
 	l.config.Logger.InfoContext(ctx, "relaying", slogStream(l.config.Stream), slogPosition(at.position), slogSequence(at.sequence))
 	to := &sink{to: l.to.carrier(l, at), turns: newTurnstile()}
+	defer to.to.close()
 	from, err := newSource(ctx, l, at, to.turns.stop)
 	if err != nil {
 		return err
