@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
+	"runtime/debug"
 	"strconv"
 	"syscall"
 	"testing"
@@ -36,6 +37,9 @@ func TestMain(m *testing.M) {
 	flag.Parse()
 	if given := flag.Lookup("test.parallel"); given.Value.String() == strconv.Itoa(runtime.GOMAXPROCS(0)) {
 		_ = given.Value.Set("6") // most of these tests wait, for time-outs and for one another
+	}
+	if flag.Lookup("test.bench").Value.String() != "" {
+		pgtest.Main(m) // the stock pipeline leaves goroutines behind
 	}
 	goleak.VerifyTestMain(pgtest.M{M: m})
 }
@@ -110,6 +114,7 @@ func runRelayProcess() error {
 	}
 	cfg := settings.config()
 	if os.Getenv("CONTRAIL_TEST_KILL_AT") == "default" { // a benchmark: as a user would run it
+		debug.SetGCPercent(200) // as the command does
 		cfg = publisher.Config{}
 	}
 	relay, err := publisher.NewRelay(pool, js, cfg)
