@@ -98,6 +98,8 @@ func (s *source) drain(ctx context.Context) error {
 		select {
 		case <-flight.message.Acked():
 		case <-flight.message.Nacked():
+		}
+		if flight.isLost() { // those behind it would wait for their turn for ever
 			s.abort(errNacked)
 		}
 	}
