@@ -185,7 +185,9 @@ func (s *stream) eachMessage(
 	if filter != "" {
 		config.FilterSubjects = []string{filter}
 	}
-	consumer, err := s.js.OrderedConsumer(ctx, l.config.Stream, config)
+	opening, cancel := context.WithTimeout(ctx, l.config.AckTimeout) // the session is tried again, and the database must hear from it
+	defer cancel()
+	consumer, err := s.js.OrderedConsumer(opening, l.config.Stream, config)
 	if err != nil {
 		return wrap(err)
 	}

@@ -3,6 +3,7 @@ package publisher_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -93,8 +94,7 @@ func readStream(tb testing.TB, js jetstream.JetStream) []published {
 	require.NoError(tb, err)
 	info, err := stream.Info(ctx)
 	require.NoError(tb, err)
-	consumer, err := js.OrderedConsumer(ctx, "EVENTS", jetstream.OrderedConsumerConfig{})
-	require.NoError(tb, err)
+	consumer := openStream(ctx, tb, js)
 	messages := make([]published, 0, info.State.Msgs)
 	iterator, err := consumer.Messages()
 	require.NoError(tb, err)
@@ -107,6 +107,21 @@ func readStream(tb testing.TB, js jetstream.JetStream) []published {
 		messages = append(messages, one)
 	}
 	return messages
+}
+
+// openStream asks again where a cluster that has just got a node back has lost the answer.
+func openStream(ctx context.Context, tb testing.TB, js jetstream.JetStream) jetstream.Consumer {
+	tb.Helper()
+	for {
+		once, cancel := context.WithTimeout(ctx, 5*time.Second)
+		consumer, err := js.OrderedConsumer(once, "EVENTS", jetstream.OrderedConsumerConfig{})
+		cancel()
+		if ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded) {
+			continue
+		}
+		require.NoError(tb, err)
+		return consumer
+	}
 }
 
 // requireExact checks that the stream holds every event of the store once and in order.

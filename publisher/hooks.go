@@ -9,7 +9,8 @@ import (
 	"github.com/contrail-events/contrail/publisher/parked"
 )
 
-// Hooks tell an application what its relay does. Each is called from the relay's own loop, one at a time, so one that takes long holds it up.
+// Hooks tell an application what its relay does. Each is called from the relay's own loop, one at a time, so one that takes long holds it up, and
+// one that takes longer than a leader may be silent (Config.AckTimeout tells how long) costs the leadership.
 // A panic is logged and changes nothing. Nil means nobody wants to know.
 type Hooks struct {
 	// OnPublished is told of events once they are acknowledged and the cursor has moved. After a crash in between it is not told.

@@ -10,7 +10,8 @@ import (
 	"github.com/contrail-events/contrail/publisher/parked"
 )
 
-// These touch few rows of contrail.parked, by its primary key, but for two that use the index parked_open: openSQL and heldSQL. None waits for a lock for long: persons change these rows in short transactions.
+// These touch few rows of contrail.parked, by its primary key; openSQL uses the index parked_next, and it and heldSQL parked_open. None waits for a
+// lock for long: persons change these rows in short transactions.
 const (
 	// An event that was here before keeps the number of its attempts; one that a person has discarded meanwhile stays so. With $9, what is asked for
 	// behind it in its stream is held.

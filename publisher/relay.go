@@ -86,8 +86,8 @@ func (r *Relay) Dump() {
 // gives up its leadership and returns nil. It returns nil, too, when it is told to stop from elsewhere (package control).
 //
 // A database or a broker that can't be reached is retried for ever, with a jittered, growing pause; nothing is lost meanwhile. Run
-// returns an error for what no retry cures: [*StreamError], [*RefusedError] with [Halt], [ErrConnectionClosed], [eventstore.ErrPooled], and what
-// [eventstore.Check] finds.
+// returns an error for what no retry cures: [*StreamError], [*RefusedError] with [Halt], [ErrConnectionClosed], [ErrForbidden],
+// [eventstore.ErrPooled], and what [eventstore.Check] finds.
 // Call it once at a time.
 func (r *Relay) Run(ctx context.Context) error {
 	ctx, stop := context.WithCancelCause(ctx)

@@ -12,6 +12,8 @@ import (
 const (
 	// longestSilence is how long the stream may send nothing while a comparison waits for it.
 	longestSilence = 30 * time.Second
+	// openingTime is how long the broker may take to answer before it is asked again.
+	openingTime = 5 * time.Second
 	// readAhead is how many bytes of the stream wait in memory, at most, unless a single message is as large.
 	readAhead = 2 << 20
 )
@@ -31,9 +33,7 @@ func (c *comparison) readStream(ctx context.Context, js jetstream.JetStream) err
 	if state.Msgs == 0 {
 		return nil
 	}
-	consumer, err := js.OrderedConsumer(ctx, name, jetstream.OrderedConsumerConfig{
-		DeliverPolicy: jetstream.DeliverAllPolicy, InactiveThreshold: time.Minute,
-	})
+	consumer, err := openFromFirst(ctx, js, name)
 	if err != nil {
 		return fmt.Errorf("read stream %s: %w", name, err)
 	}
@@ -44,6 +44,23 @@ func (c *comparison) readStream(ctx context.Context, js jetstream.JetStream) err
 	defer messages.Stop()
 	defer context.AfterFunc(ctx, messages.Stop)()
 	return c.readMessages(ctx, messages)
+}
+
+// openFromFirst makes a consumer of the whole stream. A cluster that has just lost a node, or got it back, may lose the answer, too, and then never
+// gives it: so it is asked again, for as long as a comparison is patient. What was made in vain goes by itself.
+func openFromFirst(ctx context.Context, js jetstream.JetStream, name string) (jetstream.Consumer, error) {
+	patient, cancel := context.WithTimeout(ctx, longestSilence)
+	defer cancel()
+	for {
+		once, cancelOnce := context.WithTimeout(patient, openingTime)
+		consumer, err := js.OrderedConsumer(once, name, jetstream.OrderedConsumerConfig{
+			DeliverPolicy: jetstream.DeliverAllPolicy, InactiveThreshold: time.Minute,
+		})
+		cancelOnce()
+		if err == nil || patient.Err() != nil || !errors.Is(err, context.DeadlineExceeded) {
+			return consumer, err //nolint:wrapcheck // readStream wraps it
+		}
+	}
 }
 
 // readMessages ends with the message that was the last when the comparison began or, where that one has been deleted, with the last that is

@@ -14,13 +14,13 @@ import (
 // errTouched says that the stream is not what it was when the session began. What that means is found out at the beginning of the next.
 var errTouched = errors.New("the stream was touched")
 
-// watch looks at the stream with every heartbeat, so that one that was deleted, emptied or edited is noticed before the next event, or although
+// watch looks at the stream as often as the relay's heart beats, so that one that was deleted, emptied or edited is noticed before the next event, or although
 // events can still be published.
 func (s *stream) watch(ctx context.Context, l *lead, at cursor) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	var watching sync.WaitGroup
 	watching.Go(func() {
-		look := time.NewTicker(l.config.watchInterval())
+		look := time.NewTicker(heartbeat)
 		defer look.Stop()
 		for {
 			select {
@@ -38,16 +38,13 @@ func (s *stream) watch(ctx context.Context, l *lead, at cursor) (context.Context
 	return ctx, func() { cancel(nil); watching.Wait() }
 }
 
-// watchInterval is that of the heartbeat, or shorter where the relay is told to read more often.
-func (c Config) watchInterval() time.Duration { return min(heartbeat, c.Wake.Interval()) }
-
 // look returns what is wrong with the stream. That it can't be asked is not: publishing finds that out.
 func (s *stream) look(ctx context.Context, cfg Config, at cursor) error {
 	ctx, cancel := context.WithTimeout(ctx, cfg.AckTimeout)
 	defer cancel()
 	found, err := s.js.Stream(ctx, cfg.Stream)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
-		return err //nolint:wrapcheck // watch wraps it
+		return err //nolint:wrapcheck // for the log alone
 	}
 	if err != nil {
 		return nil
