@@ -34,6 +34,9 @@ func (m Metadata) With(key, value string) Metadata {
 
 // Validate returns an [*InvalidError] that names the first bad key in alphabetical order.
 func (m Metadata) Validate() error {
+	if len(m) == 0 {
+		return nil
+	}
 	taken := make(map[string]string, len(m))
 	for _, key := range slices.Sorted(maps.Keys(m)) {
 		attribute := Attribute(key)

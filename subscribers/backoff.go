@@ -12,6 +12,10 @@ import (
 type Backoff struct {
 	Min time.Duration // default: 500 ms
 	Max time.Duration // default: 1 min
+
+	// Schedule, if it is given, is the time to wait after the first failure, the second one and so on, exactly, instead of Min and Max; the last
+	// one counts for all that follow.
+	Schedule []time.Duration
 }
 
 func (b Backoff) withDefaults() Backoff {
@@ -21,6 +25,11 @@ func (b Backoff) withDefaults() Backoff {
 }
 
 func (b Backoff) validate() error {
+	for i, delay := range b.Schedule {
+		if delay < 0 || delay > maxRetryDelay {
+			return fmt.Errorf("Backoff: Schedule[%d] is %v, not between 0 and %v", i, delay, maxRetryDelay)
+		}
+	}
 	if b.Min < 0 || b.Max < b.Min {
 		return fmt.Errorf("Backoff: Min %v and Max %v must be above zero, and Max not below Min", b.Min, b.Max)
 	}
@@ -29,6 +38,9 @@ func (b Backoff) validate() error {
 
 // delay is the time to wait after the failure with this number, counted from 1.
 func (b Backoff) delay(failure int) time.Duration {
+	if n := len(b.Schedule); n > 0 {
+		return b.Schedule[min(failure, n)-1]
+	}
 	whole := b.Min
 	for i := 1; i < failure && whole < b.Max; i++ {
 		whole *= 2

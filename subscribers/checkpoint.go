@@ -30,14 +30,21 @@ type checkpoint struct {
 }
 
 // None of these takes a lock but moveSQL: on the projection's row, so that a second active process waits for the first one's transaction, and
-// then finds no row. All rely on the primary key.
+// then finds no row; and so that who pauses it, or replaces the read model, waits for what is under way. All rely on the primary keys.
 const (
 	readSQL = `SELECT position, sequence FROM contrail.projections WHERE name = $1`
 
-	createSQL = `INSERT INTO contrail.projections (name) VALUES ($1) ON CONFLICT DO NOTHING`
+	moveSQL = `WITH moved AS (
+			UPDATE contrail.projections SET position = $3, sequence = $4, updated_at = clock_timestamp()
+			WHERE name = $1 AND position = $2 AND sequence = $5 AND rebuilds = $6 AND paused_at IS NULL RETURNING 1
+		) SELECT CASE WHEN $7::text <> '' THEN ` + extendPath + ` END FROM moved`
 
-	moveSQL = `UPDATE contrail.projections SET position = $3, sequence = $4, updated_at = clock_timestamp()
-WHERE name = $1 AND position = $2 AND sequence = $5`
+	refusedSQL = `SELECT paused_at IS NOT NULL, rebuilds <> $2 FROM contrail.projections WHERE name = $1`
+
+	fillSQL = `DELETE FROM contrail.projection_gaps WHERE projection = $1 AND position = ANY($2::bigint[])`
+
+	// extendPath puts schemas in front of the session's search path, until the transaction ends.
+	extendPath = `set_config('search_path', concat_ws(', ', $7::text, nullif(current_setting('search_path'), '')), true)`
 )
 
 func readCheckpoint(ctx context.Context, db RowQuerier, name string) (checkpoint, error) {
@@ -49,17 +56,46 @@ func readCheckpoint(ctx context.Context, db RowQuerier, name string) (checkpoint
 	return at, nil
 }
 
-// errSuperseded says that the checkpoint is not where this process left it.
-var errSuperseded = errors.New("another process has moved the checkpoint")
+// Why a checkpoint is not moved.
+var (
+	errSuperseded = errors.New("another process has moved the checkpoint")
+	errPaused     = errors.New("the projection is paused")
+	errRebuilt    = errors.New("the read model was rebuilt")
+)
 
-// move moves the checkpoint from where this process left it.
-func move(ctx context.Context, tx pgx.Tx, name string, from, to checkpoint) error {
-	tag, err := tx.Exec(ctx, moveSQL, name, from.position, to.position, to.sequence, from.sequence)
+// move moves the checkpoint from where this process left it, and has the handler's unqualified names mean tables in the schemas of path.
+func move(ctx context.Context, tx pgx.Tx, name string, s stretch, path string) error {
+	err := tx.QueryRow(ctx, moveSQL, name, s.from.position, s.to.position, s.to.sequence, s.from.sequence, s.rebuilds, path).Scan(nil)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return refusal(ctx, tx, name, s.rebuilds)
+	}
 	if err != nil {
 		return fmt.Errorf("move the checkpoint: %w", unmigrated(err))
 	}
-	if tag.RowsAffected() == 0 {
+	if len(s.filled) == 0 {
+		return nil
+	}
+	tag, err := tx.Exec(ctx, fillSQL, name, s.filled)
+	if err != nil {
+		return fmt.Errorf("fill gaps: %w", unmigrated(err))
+	}
+	if tag.RowsAffected() != int64(len(s.filled)) { // the checkpoint need not have moved with them
 		return errSuperseded
 	}
 	return nil
+}
+
+// refusal tells why the checkpoint could not be moved.
+func refusal(ctx context.Context, tx pgx.Tx, name string, rebuilds int64) error {
+	var paused, rebuilt bool
+	err := tx.QueryRow(ctx, refusedSQL, name, rebuilds).Scan(&paused, &rebuilt)
+	switch {
+	case err != nil && !errors.Is(err, pgx.ErrNoRows):
+		return fmt.Errorf("read the checkpoint: %w", unmigrated(err))
+	case paused:
+		return errPaused
+	case rebuilt:
+		return errRebuilt
+	}
+	return errSuperseded
 }

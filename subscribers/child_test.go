@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"strings"
 	"testing"
 	"time"
 
@@ -68,9 +69,17 @@ func runChild(role string) {
 	exitOn(err)
 	js, err := jetstream.New(conn)
 	exitOn(err)
+	if role == "waiting" {
+		exitOn(runWaiting(js))
+		return
+	}
 	stuck := func() {
 		fmt.Println("committed")
 		select {}
+	}
+	if strings.HasPrefix(role, "rebuild") {
+		runRebuildingChild(ctx, role, js, pool, stuck)
+		return
 	}
 	if role == "projection" {
 		projection, err := subscribers.NewProjection(js, pool, subscribers.ProjectionConfig{Name: "test", Batch: 3}, projectEffect)

@@ -73,7 +73,7 @@ func TestForeignConsumersAreRefused(t *testing.T) {
 	for field, config := range map[string]jetstream.ConsumerConfig{
 		"AckPolicy":      {AckPolicy: jetstream.AckNonePolicy},
 		"BackOff":        {AckPolicy: jetstream.AckExplicitPolicy, BackOff: []time.Duration{time.Second}},
-		"DeliverPolicy":  {AckPolicy: jetstream.AckExplicitPolicy, DeliverPolicy: jetstream.DeliverNewPolicy},
+		"DeliverPolicy":  {AckPolicy: jetstream.AckExplicitPolicy, DeliverPolicy: jetstream.DeliverLastPolicy},
 		"ReplayPolicy":   {AckPolicy: jetstream.AckExplicitPolicy, ReplayPolicy: jetstream.ReplayOriginalPolicy},
 		"HeadersOnly":    {AckPolicy: jetstream.AckExplicitPolicy, HeadersOnly: true},
 		"PriorityGroups": {AckPolicy: jetstream.AckExplicitPolicy, PriorityGroups: []string{"a"}, PriorityPolicy: jetstream.PriorityPolicyOverflow},
@@ -89,7 +89,7 @@ func TestForeignConsumersAreRefused(t *testing.T) {
 		}
 		sub := w.subscribe(t, subscribers.Config{Durable: config.Durable})
 		subscribers.Handle(sub, func(context.Context, contrail.Delivered[drafted]) error { return nil })
-		err := sub.Run(t.Context())
+		err := outcome(t, sub)
 		require.ErrorContains(t, err, config.Durable)
 		require.ErrorContains(t, err, field)
 	}

@@ -19,6 +19,9 @@ const (
 	ReasonUndecodable Reason = "undecodable" // the data does not fit the handler's type, or can't be decrypted
 	ReasonForeign     Reason = "foreign"     // the message is not an event of Contrail's
 	ReasonAbandoned   Reason = "abandoned"   // its last delivery was interrupted, or not started, because the process was stopped
+	ReasonCrashed     Reason = "crashed"     // nobody answered its last delivery: the processes that had it died, or hung
+	ReasonTerminated  Reason = "terminated"  // another client told the broker not to deliver it again
+	ReasonReplay      Reason = "replay"      // it is no dead letter: a person has the event handled again
 )
 
 // Headers of a dead letter, beside the event's own.
@@ -34,7 +37,9 @@ const (
 	HeaderStream      = "Contrail-Stream"
 	HeaderSubject     = "Contrail-Subject"
 	HeaderSequence    = "Contrail-Sequence"
-	HeaderMsgID       = "Contrail-Msg-Id" // the event's Nats-Msg-Id
+	HeaderMsgID       = "Contrail-Msg-Id"       // the event's Nats-Msg-Id
+	HeaderReplays     = "Contrail-Replays"      // how often it was requeued; absent: never
+	HeaderCausationID = "Contrail-Causation-Id" // of a requeued event: the Nats-Msg-Id of the dead letter
 )
 
 // DeadLetter is an event that a consumer could not handle: its message as it was, and what became of it. In the stream of dead letters
@@ -53,6 +58,8 @@ type DeadLetter struct {
 	Subject     string    // the event's own subject
 	Sequence    uint64    // its sequence in Stream
 	MsgID       string    // its Nats-Msg-Id, which is, or begins with, the event's id; empty if it had none
+	Replays     int       // how often it was requeued before it failed like this
+	CausationID string    // the Nats-Msg-Id of the dead letter that was requeued last; empty if none was
 
 	Header nats.Header // the event's other headers, without those that steer the broker
 	Data   []byte      // the event's payload
@@ -67,7 +74,10 @@ func ParseDeadLetter(header nats.Header, data []byte) (DeadLetter, error) {
 	letter := DeadLetter{
 		Consumer: r.required(HeaderConsumer), Reason: Reason(r.required(HeaderReason)),
 		Stream: r.required(HeaderStream), Subject: r.required(HeaderSubject), MsgID: header.Get(HeaderMsgID),
-		Error: header.Get(HeaderError), Header: ownHeaders(header), Data: data,
+		Error: header.Get(HeaderError), CausationID: header.Get(HeaderCausationID), Header: ownHeaders(header), Data: data,
+	}
+	if header.Get(HeaderReplays) != "" {
+		letter.Replays = parsed(&r, HeaderReplays, strconv.Atoi)
 	}
 	letter.Deliveries = parsed(&r, HeaderDeliveries, strconv.Atoi)
 	letter.Sequence = parsed(&r, HeaderSequence, func(s string) (uint64, error) { return strconv.ParseUint(s, 10, 64) })

@@ -62,16 +62,44 @@ func TestDeadLetterIsTriedUntilItIsSafe(t *testing.T) {
 	w.publish(t, "invoice-1", drafted{})
 	run(t, sub)
 	receive(t, running)
-	require.NoError(t, w.js.DeleteStream(t.Context(), wire.DefaultDeadLetters))
+	w.limitDeadLetters(t, 1)
 	close(proceed)
-	for range 4 { // each takes longer than AckWait
+	for range 6 {
 		logged.await(t, "dead letter can't be published")
 	}
-	_, err := w.js.CreateStream(t.Context(), jetstream.StreamConfig{Name: wire.DefaultDeadLetters, Subjects: []string{"deadletters.>"}})
-	require.NoError(t, err)
+	w.limitDeadLetters(t, -1)
 	w.settled(t)
 	require.Len(t, w.deadLetters(t), 1)
 	require.Equal(t, int64(1), sub.Stats().Delivered)
+}
+
+func (w *world) limitDeadLetters(tb testing.TB, maxBytes int32) {
+	tb.Helper()
+	stream, err := w.js.Stream(tb.Context(), wire.DefaultDeadLetters)
+	require.NoError(tb, err)
+	config := stream.CachedInfo().Config
+	config.MaxMsgSize = maxBytes
+	_, err = w.js.UpdateStream(tb.Context(), config)
+	require.NoError(tb, err)
+}
+
+func TestDeletedStreamOfDeadLettersIsMadeAgain(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	sub := w.subscribe(t, subscribers.Config{MaxDeliver: 1})
+	running, proceed := make(chan struct{}, 9), make(chan struct{})
+	subscribers.Handle(sub, func(context.Context, contrail.Delivered[drafted]) error {
+		running <- struct{}{}
+		<-proceed
+		return errBroken
+	})
+	w.publish(t, "invoice-1", drafted{})
+	run(t, sub)
+	receive(t, running)
+	require.NoError(t, w.js.DeleteStream(t.Context(), wire.DefaultDeadLetters))
+	close(proceed)
+	w.settled(t)
+	require.Len(t, w.deadLetters(t), 1)
 }
 
 // An event so large that its dead letter has no room for what there is to say.

@@ -10,6 +10,7 @@ import (
 	"unicode"
 
 	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/contrail-events/contrail/internal/wire"
 )
@@ -38,12 +39,18 @@ func (l *DeadLetter) header(brief bool) nats.Header {
 	set(HeaderSubject, l.Subject)
 	set(HeaderSequence, strconv.FormatUint(l.Sequence, 10))
 	set(HeaderMsgID, l.MsgID)
+	set(HeaderCausationID, l.CausationID)
+	if l.Replays > 0 {
+		set(HeaderReplays, strconv.Itoa(l.Replays))
+	}
 	if brief {
 		set(HeaderError, cut(l.Error, 100))
 		return header
 	}
 	set(HeaderError, cut(l.Error, maxErrorBytes))
-	set(HeaderErrorChain, quoted(l.ErrorChain))
+	if len(l.ErrorChain) > 0 {
+		set(HeaderErrorChain, quoted(l.ErrorChain))
+	}
 	if l.Stack != "" {
 		set(HeaderStack, quoted(cut(l.Stack, maxStackBytes)))
 	}
@@ -151,12 +158,37 @@ func parsed[T any](r *headerReader, name string, parse func(string) (T, error)) 
 	return value
 }
 
-// deadLetterID is the same for each try to bury the same event of a consumer, so that a crash in between doesn't double it.
-func deadLetterID(l DeadLetter) string {
-	if l.MsgID != "" {
-		return l.Consumer + "/" + l.MsgID
+// ID is the dead letter's Nats-Msg-Id. It is the same for each try to bury the same event of a consumer, so that a crash in between doesn't
+// double it, and another one each time that the event was requeued.
+func (l *DeadLetter) ID() string {
+	id := l.Consumer + "/" + l.MsgID
+	if l.MsgID == "" {
+		id = fmt.Sprintf("%s/%s:%d:%d", l.Consumer, l.Stream, l.Sequence, l.PublishedAt.UnixNano())
 	}
-	return fmt.Sprintf("%s/%s:%d:%d", l.Consumer, l.Stream, l.Sequence, l.PublishedAt.UnixNano())
+	if l.Replays > 0 {
+		id += "/" + strconv.Itoa(l.Replays)
+	}
+	return id
+}
+
+// Requeue returns the message that brings the event back to its consumer, and to no other: a copy of the dead letter, so that what it says
+// is kept, with a number of replays one higher and the dead letter's id as its causation. Its own id is the same for each try to requeue
+// the same dead letter. deadLetters is the name of the stream, which takes the message.
+func (l *DeadLetter) Requeue(deadLetters string) *nats.Msg {
+	again := *l
+	again.CausationID = l.ID()
+	again.Replays++
+	header := again.header(false)
+	header.Set(jetstream.MsgIDHeader, "requeue/"+again.ID())
+	return &nats.Msg{Subject: RequeueSubject(deadLetters, l.Consumer), Header: header, Data: l.Data}
+}
+
+// DeadLetterPrefix is the first token of the subjects of a stream of dead letters: the stream's name in lower case.
+func DeadLetterPrefix(deadLetters string) string { return strings.ToLower(deadLetters) }
+
+// RequeueSubject is where a consumer listens for events that are requeued to it alone. The stream of dead letters takes it.
+func RequeueSubject(deadLetters, consumer string) string {
+	return DeadLetterPrefix(deadLetters) + ".requeue." + consumer
 }
 
 // deadLetterSubject is prefix.events.<consumer>.<category>.<type>, or prefix.foreign.<consumer> for what is not an event.

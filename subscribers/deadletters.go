@@ -4,14 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
-	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
-
-	"github.com/contrail-events/contrail/internal/wire"
 )
 
 // How dead letters are kept, and how long a crash may take until the second try to bury the same event.
@@ -23,59 +19,43 @@ const (
 
 // deadLetters is the stream that takes them.
 type deadLetters struct {
-	js     jetstream.JetStream
-	name   string
-	logger *slog.Logger
+	js   jetstream.JetStream
+	name string
 }
 
-// prefix of the stream's subjects: deadletters, by default.
-func (d deadLetters) prefix() string {
-	if d.name == wire.DefaultDeadLetters {
-		return wire.DeadLetterPrefix
-	}
-	return strings.ToLower(d.name)
-}
+func (d deadLetters) prefix() string { return DeadLetterPrefix(d.name) }
 
 // ensure creates the stream if it is missing. One that exists is left as it is, but must take our subjects.
 func (d deadLetters) ensure(ctx context.Context) error {
-	_, err := d.js.CreateStream(ctx, jetstream.StreamConfig{
+	taker, err := d.js.StreamNameBySubject(ctx, d.prefix()+".events.>")
+	switch {
+	case err == nil && taker != d.name:
+		return misconfigured("DeadLetters: stream %s takes the subjects %s.>; name that one, or take them from it", taker, d.prefix())
+	case err == nil:
+		return nil
+	case !errors.Is(err, jetstream.ErrStreamNotFound):
+		return fmt.Errorf("look for the stream of dead letters: %w", err)
+	}
+	_, err = d.js.CreateStream(ctx, jetstream.StreamConfig{
 		Name: d.name, Description: "Events that a Contrail subscription could not handle.",
 		Subjects: []string{d.prefix() + ".>"}, Retention: jetstream.LimitsPolicy, Storage: jetstream.FileStorage,
 		MaxAge: deadLettersKept, Duplicates: deadLettersDedup, AllowDirect: true,
 	})
-	if err != nil && !errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) {
-		return fmt.Errorf("create stream %s for dead letters: %w", d.name, err)
-	}
-	taker, err := d.js.StreamNameBySubject(ctx, d.prefix()+".events.>")
-	if errors.Is(err, jetstream.ErrStreamNotFound) || err == nil && taker != d.name {
+	switch {
+	case errors.Is(err, jetstream.ErrStreamNameAlreadyInUse):
 		return misconfigured("DeadLetters: stream %s exists, but does not take the subjects %s.>", d.name, d.prefix())
-	}
-	if err != nil {
-		return fmt.Errorf("look for the stream of dead letters: %w", err)
+	case err != nil:
+		return fmt.Errorf("create stream %s for dead letters: %w", d.name, err)
 	}
 	return nil
 }
 
-// bury publishes a dead letter and returns when the broker has it. It tries until that is so, or ctx ends, and at least once.
-func (d deadLetters) bury(ctx context.Context, letter DeadLetter, backoff Backoff) error {
-	for failure := 1; ; failure++ {
-		err := d.publish(ctx, letter)
-		if err == nil {
-			return nil
-		}
-		d.logger.ErrorContext(ctx, "dead letter can't be published, trying again",
-			slog.String("consumer", letter.Consumer), slog.Uint64("sequence", letter.Sequence), slog.Any("error", err))
-		if !wait(ctx, nil, backoff.delay(failure)) {
-			return fmt.Errorf("publish the dead letter of event %d of %s: %w", letter.Sequence, letter.Stream, err)
-		}
-	}
-}
-
+// publish returns when the broker has the dead letter, or after some seconds with an error. It does so although ctx has ended.
 func (d deadLetters) publish(ctx context.Context, letter DeadLetter) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastWrite)
 	defer cancel()
 	message := &nats.Msg{Subject: deadLetterSubject(d.prefix(), letter), Header: letter.header(false), Data: letter.Data}
-	id := deadLetterID(letter)
+	id := letter.ID()
 	ack, err := d.send(ctx, message, id)
 	if errors.Is(err, nats.ErrMaxPayload) {
 		message.Header = letter.header(true)

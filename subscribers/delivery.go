@@ -11,8 +11,9 @@ import (
 
 // identity tells deliveries of the same event. The sequence alone does not: a stream that was deleted and made anew uses it again.
 type identity struct {
-	sequence uint64 // in the JetStream stream
-	stored   int64  // when the stream took the event, in Unix nanoseconds
+	feed     uint8  // which of the session's feeds it came from
+	sequence uint64 // in the feed's JetStream stream
+	stored   int64  // when that took the event, in Unix nanoseconds
 }
 
 // delivery is an event in hand: its message, and the one place from which the broker is answered.
@@ -20,12 +21,15 @@ type delivery struct {
 	identity
 
 	subject   string
-	lane      string // the event's stream, whatever the subject says of it
+	number    uint64      // its sequence in the stream that the relay publishes to
+	requeued  bool        // a person wants it handled once more
+	origin    *DeadLetter // what it was requeued from, if that is known
+	lane      string      // the event's stream, whatever the subject says of it
 	eventType string
-	inTx      bool // whether its handler is a HandleTx one
+	form      form // where its handler runs, as far as the type tells
 	arrived   time.Time
 
-	alone bool // it failed here before, so it shares no transaction; the scheduler's lock guards it
+	alone bool // it shares no transaction, since it failed here before or was requeued; the scheduler's lock guards it
 
 	mu       sync.Mutex // guards what follows: redeliveries and heartbeats come from other goroutines than the worker's
 	msg      jetstream.Msg
@@ -33,15 +37,16 @@ type delivery struct {
 	answered bool
 }
 
-func newDelivery(msg jetstream.Msg) (*delivery, error) {
+func newDelivery(from *feed, msg jetstream.Msg) (*delivery, error) {
 	meta, err := msg.Metadata()
 	if err != nil {
 		return nil, err //nolint:wrapcheck // the one caller logs it
 	}
 	d := &delivery{
-		identity: identity{sequence: meta.Sequence.Stream, stored: meta.Timestamp.UnixNano()},
-		subject:  msg.Subject(), arrived: time.Now(), msg: msg, meta: meta,
+		identity: identity{feed: from.id, sequence: meta.Sequence.Stream, stored: meta.Timestamp.UnixNano()},
+		subject:  msg.Subject(), number: meta.Sequence.Stream, arrived: time.Now(), msg: msg, meta: meta,
 	}
+	from.place(d)
 	var ours bool
 	if d.lane, d.eventType, ours = wire.Peek(msg.Headers(), msg.Data()); !ours {
 		d.lane = d.subject // no stream's name has a '.'

@@ -93,10 +93,10 @@ func TestRunReturnsWhatIsWrongWithRegistrations(t *testing.T) {
 			subscribers.Handle(sub, plain)
 			subscribers.Handle[issued](sub, nil)
 			subscribers.Handle(sub, func(context.Context, contrail.Delivered[nameless]) error { return nil })
-		}, []string{`"InvoiceDrafted": there is a handler for it already`, "handler for InvoiceIssued is nil", "not a type name"}},
+		}, []string{`"InvoiceDrafted": there is a handler for it already`, `"InvoiceIssued": the handler is nil`, "not a type name"}},
 		"no inbox": {func(sub *subscribers.Subscription) {
 			subscribers.HandleTx(sub, func(context.Context, pgx.Tx, contrail.Delivered[drafted]) error { return nil })
-		}, []string{"HandleTx needs Config.Inbox"}},
+		}, []string{"handlers in a transaction need Config.Inbox"}},
 	} {
 		sub := w.subscribe(t, subscribers.Config{})
 		test.register(sub)

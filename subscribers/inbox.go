@@ -2,13 +2,32 @@ package subscribers
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
+	"strconv"
+	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/contrail-events/contrail"
+)
+
+// Inbox remembers, in the database that the handlers write to, which events have taken effect, and which were given up. It needs the tables
+// contrail.inbox and contrail.inbox_pages. A durable's name must be unique among the subscriptions that share a database; any number of
+// processes may share a durable.
+type Inbox struct {
+	db       database
+	handlers form
+}
+
+// form tells what a handler gets its transaction as.
+type form int
+
+const (
+	inNone form = iota // it has none
+	inPgx              // pgx.Tx
+	inSQL              // *sql.Tx
 )
 
 // Beginner opens transactions, as a *pgxpool.Pool does. It is used from several goroutines.
@@ -16,20 +35,102 @@ type Beginner interface {
 	Begin(ctx context.Context) (pgx.Tx, error)
 }
 
-// Inbox remembers, in the database that the handlers write to, which events have taken effect. It needs the table contrail.inbox.
-// A durable's name must be unique among the subscriptions that share a database.
-type Inbox struct {
-	db Beginner
+// NewInbox makes an inbox of a pool, for [HandleTx]. Each of a subscription's workers uses up to one connection of it.
+func NewInbox(db Beginner) *Inbox { return &Inbox{db: pgxDatabase{db}, handlers: inPgx} }
+
+// NewInboxSQL makes an inbox of a PostgreSQL database behind database/sql, for [HandleSQL], with any driver. Each of a subscription's workers uses up
+// to one connection of it.
+func NewInboxSQL(db *sql.DB) *Inbox { return &Inbox{db: sqlDatabase{db}, handlers: inSQL} }
+
+// The functions are made, and explained, by migration 00011.
+const (
+	claimSQL  = `SELECT contrail.inbox_claim($1, $2::text::bigint[], $3, make_interval(secs => $4))`
+	giveUpSQL = `SELECT position FROM (SELECT $2::bigint AS position) AS given WHERE contrail.inbox_give_up($1, position)`
+	foldSQL   = `SELECT contrail.inbox_fold($1, now() - make_interval(secs => $2))`
+
+	// A process that was frozen in a handler may hold the event's row for as long as it lives.
+	lockTimeoutSQL = `SELECT length(set_config('lock_timeout', '10s', true))`
+)
+
+// claim is what a transaction takes on: events of a consumer, which come as usual, or again on purpose although they may have been given up.
+type claim struct {
+	consumer  string
+	positions []contrail.Position
+	again     bool
+	patience  time.Duration // how long a handler may leave the transaction idle before the server ends it
 }
 
-// NewInbox makes an inbox of a pool. Each of a subscription's workers uses up to one connection of it.
-func NewInbox(db Beginner) *Inbox { return &Inbox{db: db} }
+// once calls handle, in one transaction and in the given order, for each of the positions that is not in the inbox yet, and commits.
+// An outageError means that nothing is known about the handlers, any other error is a handler's.
+func (i *Inbox) once(ctx context.Context, wanted claim, handle func(tx transaction, index int) error) error {
+	tx, err := i.db.begin(ctx)
+	if err != nil {
+		return outage("begin the handlers' transaction", err)
+	}
+	defer tx.rollback(context.WithoutCancel(ctx)) //nolint:errcheck // of no consequence after a commit, and what blame asks for before
+	fresh, err := tx.positions(ctx, claimSQL, wanted.consumer, array(wanted.positions), wanted.again, wanted.patience.Seconds())
+	if err != nil {
+		return outage("write the inbox", unmigrated(err))
+	}
+	unseen := make(map[contrail.Position]struct{}, len(fresh))
+	for _, position := range fresh {
+		unseen[position] = struct{}{}
+	}
+	for index, position := range wanted.positions {
+		if _, found := unseen[position]; !found {
+			continue
+		}
+		delete(unseen, position)
+		if err := handle(tx, index); err != nil {
+			return i.blame(ctx, tx, err)
+		}
+	}
+	if err := tx.spoiled(ctx); err != nil {
+		return i.blame(ctx, tx, err)
+	}
+	return blameCommit(tx.commit(ctx))
+}
 
-// claimSQL takes a row lock on each new row, and waits where another transaction has inserted the same row and is not over. Positions
-// are inserted in ascending order, so that two processes with the same events don't deadlock. It relies on the primary key.
-const claimSQL = `INSERT INTO contrail.inbox (consumer, position)
-SELECT $1, position FROM unnest($2::bigint[]) AS position ORDER BY position
-ON CONFLICT DO NOTHING RETURNING position`
+// giveUp calls bury for an event that has not taken effect, and makes sure that it won't any more: who has it in hand still finds its row. False: it
+// has taken effect, and bury was not called. An event with a dead row is buried, so bury has to be over before the commit: that
+// is why a transaction is open while it publishes, one event's and for some seconds at most. The error is an outageError, or bury's.
+func (i *Inbox) giveUp(ctx context.Context, consumer string, position contrail.Position, bury func() error) (buried bool, err error) {
+	tx, err := i.db.begin(ctx)
+	if err != nil {
+		return false, outage("begin to give up an event", err)
+	}
+	defer tx.rollback(context.WithoutCancel(ctx)) //nolint:errcheck // of no consequence after a commit
+	if _, err := tx.positions(ctx, lockTimeoutSQL); err != nil {
+		return false, outage("write the inbox", err)
+	}
+	free, err := tx.positions(ctx, giveUpSQL, consumer, int64(position))
+	switch {
+	case err != nil:
+		return false, outage("write the inbox", unmigrated(err))
+	case len(free) == 0:
+		return false, nil
+	}
+	if err := bury(); err != nil {
+		return false, err
+	}
+	if err := tx.commit(ctx); err != nil {
+		return false, outage("commit", err)
+	}
+	return true, nil
+}
+
+// array is a list of positions as PostgreSQL writes it, which every driver takes.
+func array(positions []contrail.Position) string {
+	text := make([]byte, 0, 2+8*len(positions))
+	text = append(text, '{')
+	for i, position := range positions {
+		if i > 0 {
+			text = append(text, ',')
+		}
+		text = strconv.AppendInt(text, int64(position), 10)
+	}
+	return string(append(text, '}'))
+}
 
 // outageError says that the database, not a handler, is to blame.
 type outageError struct{ error }
@@ -45,70 +146,11 @@ func isOutage(err error) bool {
 	return ok
 }
 
-// once calls handle, in one transaction and in the given order, for each of the positions that is not in the inbox yet, and commits.
-// An outageError means that nothing is known about the handlers, any other error is a handler's.
-func (i *Inbox) once(
-	ctx context.Context, consumer string, positions []contrail.Position, handle func(tx pgx.Tx, index int) error,
-) error {
-	tx, err := i.db.Begin(ctx)
-	if err != nil {
-		return outage("begin the handlers' transaction", err)
-	}
-	defer tx.Rollback(context.WithoutCancel(ctx))
-	unseen, err := claim(ctx, tx, consumer, positions)
-	if err != nil {
-		return outage("write the inbox", unmigrated(err))
-	}
-	for index, position := range positions {
-		if _, fresh := unseen[position]; !fresh {
-			continue
-		}
-		delete(unseen, position)
-		if err := handle(tx, index); err != nil {
-			return i.blame(ctx, tx, err)
-		}
-	}
-	if err := spoiled(ctx, tx); err != nil {
-		return i.blame(ctx, tx, err)
-	}
-	return blameCommit(tx.Commit(ctx))
-}
-
-// spoiled tells what a handler left tx's connection in that no commit can be sent over. It asks the server nothing. An empty batch is refused by a
-// transaction that has ended, whose connection may be somebody else's by now.
-func spoiled(ctx context.Context, tx pgx.Tx) error {
-	if err := tx.SendBatch(ctx, &pgx.Batch{}).Close(); errors.Is(err, pgx.ErrTxClosed) {
-		return fmt.Errorf("a handler ended its transaction: %w", err)
-	}
-	switch conn := tx.Conn().PgConn(); {
-	case conn.IsClosed():
-		return errors.New("a handler left its connection closed or busy: conn closed")
-	case conn.IsBusy():
-		return errors.New("a handler left its connection closed or busy: conn busy")
-	}
-	return nil
-}
-
-func claim(ctx context.Context, tx pgx.Tx, consumer string, positions []contrail.Position) (map[contrail.Position]struct{}, error) {
-	rows, err := tx.Query(ctx, claimSQL, consumer, positions) //nolint:rowserrcheck // ForEachRow checks it
-	if err != nil {
-		return nil, err //nolint:wrapcheck // once wraps it
-	}
-	unseen := make(map[contrail.Position]struct{}, len(positions))
-	var position contrail.Position
-	_, err = pgx.ForEachRow(rows, []any{&position}, func() error {
-		unseen[position] = struct{}{}
-		return nil
-	})
-	return unseen, err //nolint:wrapcheck // once wraps it
-}
-
 // blame tells a handler's failure from that of its connection. A handler can lose the connection by itself, by ending a query's ctx for
 // one, so a lost connection excuses it only if there is no other to be had. It does not look at tx's connection, which somebody else may
 // have by now if the handler ended tx.
-func (i *Inbox) blame(ctx context.Context, tx pgx.Tx, err error) error {
-	lost := tx.Rollback(context.WithoutCancel(ctx))
-	if lost == nil || errors.Is(lost, pgx.ErrTxClosed) {
+func (i *Inbox) blame(ctx context.Context, tx transaction, err error) error {
+	if lost := tx.rollback(context.WithoutCancel(ctx)); lost == nil {
 		return err
 	}
 	return i.excuse(ctx, err)
@@ -116,11 +158,11 @@ func (i *Inbox) blame(ctx context.Context, tx pgx.Tx, err error) error {
 
 // excuse makes an outage of err if the database is out of reach.
 func (i *Inbox) excuse(ctx context.Context, err error) error {
-	probe, unreachable := i.db.Begin(ctx)
+	probe, unreachable := i.db.begin(ctx)
 	if unreachable != nil {
 		return outage("handle in a transaction", errors.Join(err, unreachable))
 	}
-	if unreachable := probe.Rollback(ctx); unreachable != nil {
+	if unreachable := probe.rollback(ctx); unreachable != nil {
 		return outage("handle in a transaction", errors.Join(err, unreachable))
 	}
 	return err
@@ -130,14 +172,23 @@ func (i *Inbox) excuse(ctx context.Context, err error) error {
 // constraint or a failed statement whose error was swallowed; and nobody for one whose outcome is unknown: the inbox knows. Whether it was sent
 // at all, the error does not tell: a connection that is lost behind a commit is reported like one that was closed before.
 func blameCommit(err error) error {
-	refusal, refused := errors.AsType[*pgconn.PgError](err)
+	state, refused := stateOf(err)
 	switch {
 	case err == nil:
 		return nil
-	case errors.Is(err, pgx.ErrTxCommitRollback), refused && !isServers(refusal.Code):
+	case errors.Is(err, pgx.ErrTxCommitRollback), errors.Is(err, sql.ErrTxDone), refused && !isServers(state):
 		return fmt.Errorf("commit: %w", err)
 	}
 	return outage("commit", err)
+}
+
+// stateOf returns the SQLSTATE of a refusal by the database, whatever the driver.
+func stateOf(err error) (state string, refused bool) {
+	var refusal interface{ SQLState() string }
+	if !errors.As(err, &refusal) {
+		return "", false
+	}
+	return refusal.SQLState(), true
 }
 
 // canceled is the SQLSTATE of a statement that somebody canceled, or that took too long. A commit is canceled for the sake of the deferred
@@ -146,11 +197,11 @@ const canceled = "57014"
 
 // isServers tells whether an SQLSTATE speaks of the server's state: connections, resources, operator intervention, system and
 // internal errors.
-func isServers(code string) bool {
-	if code == canceled {
+func isServers(state string) bool {
+	if state == canceled {
 		return false
 	}
-	switch code[:min(len(code), 2)] {
+	switch state[:min(len(state), 2)] {
 	case "08", "53", "57", "58", "XX":
 		return true
 	}

@@ -20,6 +20,10 @@ import (
 // ProjectFunc brings events, in the stream's order, into a read model through tx, which it neither commits nor rolls back. That is the order of
 // positions, but for an event that the relay had left out and a person has requeued: see [Projection]. An error rolls the batch back and has it tried again for ever, as what follows must not overtake it; only [contrail.Permanent] stops the projection.
 // Its ctx ends DrainTimeout after Run's.
+//
+// With ProjectionConfig.Tables it names these tables without their schemas, as in INSERT INTO statement_lines: the transaction's search path
+// has the tables' own schemas in front, or, while the read model is rebuilt, the one in which it is built anew. There nothing else of the
+// tables' own schemas is found by its bare name: functions, types and tables that the projection does not own are named with their schema.
 type ProjectFunc func(ctx context.Context, tx pgx.Tx, events []contrail.Delivered[json.RawMessage]) error
 
 // Projection keeps a read model up to date: each event is in it exactly once, and in order, because the read model and the checkpoint
@@ -27,11 +31,32 @@ type ProjectFunc func(ctx context.Context, tx pgx.Tx, events []contrail.Delivere
 //
 // The relay marks what it publishes out of its order on a person's behalf. An event that was requeued, having been left out before, is
 // projected when it is read, although its position is below the checkpoint. One that was missing from the stream, and was repaired, may have
-// been projected before it got lost. Where that can't be known it is left out, with a warning; the way out is to rebuild the read model: delete
-// its row in contrail.projections and what is in its tables. The stream is then read from its beginning, and whatever is in it is projected.
+// been projected before it got lost. Where that can't be known it is left out, with a warning; the way out is to rebuild the read model:
+// what is built from the store holds whatever the stream should hold, and from then on it is known of each event.
 //
 // A stream that is not the one that the checkpoint is about, since it was lost and filled again, is read from its beginning too. What it
 // has up to the checkpoint counts as projected then, and requeued and repaired events among it, with the same warning.
+//
+// # Pause
+//
+// A person pauses and resumes a projection, and has it rebuilt, with package subscribers/projections or on the command line, wherever the processes run. Paused,
+// it stays the active one, and keeps what it has read, but the handler is not called: not for a rebuild either.
+//
+// # Rebuild
+//
+// The active process builds the read model anew from the event store (ProjectionConfig.Tables and Store), beside the live one, which goes on
+// meanwhile: in a schema of its own, contrail_rebuild_ and the projection's name, by the same handler, in position order. It ends in one
+// transaction that replaces what is in the tables, so that readers see either the old content or the new, never a half. An interrupted
+// rebuild is gone on with, by whichever process is active then.
+//
+// Rebuilt, the read model holds each event up to the checkpoint, but for those that the relay has left out of the stream: these are projected
+// when they come through it. Of an event that was missing from the stream the store has what the stream lacks, and so has the read model.
+// Delivery.Sequence is zero where the event was read from the store.
+//
+// The new tables are made as CREATE TABLE … (LIKE … INCLUDING ALL) makes them: with defaults, constraints, indexes, generated and identity
+// columns, but without foreign keys, triggers and row security. Triggers fire, and foreign keys are checked, when the content is
+// replaced: rows are deleted table by table from the last of Tables to the first, and inserted from the first to the last. The database user
+// needs CREATE on the database for that schema, USAGE and UPDATE on the sequences of identity columns, and the rights of contrail_read on the store.
 type Projection struct {
 	js      jetstream.JetStream
 	pool    *pgxpool.Pool
@@ -40,11 +65,14 @@ type Projection struct {
 	hooks   hooks
 	running atomic.Bool
 
-	began evidence // of the first reading in this process; only Run's own goroutine has it
+	interest  interest
+	tables    tables
+	onRebuild rebuildHooks
 }
 
 // NewProjection checks config and returns a projection. The error names every field that is wrong. The pool is that of the read model's
-// database, which holds contrail.projections; an active projection uses one of its connections, and keeps one of its own.
+// database, which holds contrail.projections; an active projection uses one of its connections, keeps one of its own, and
+// another one while it rebuilds the read model. Where ProjectionConfig.Keys or the handler use the same pool, it needs two connections at least.
 func NewProjection(js jetstream.JetStream, pool *pgxpool.Pool, config ProjectionConfig, project ProjectFunc) (*Projection, error) {
 	config = config.withDefaults()
 	err := config.validate()
@@ -54,7 +82,17 @@ func NewProjection(js jetstream.JetStream, pool *pgxpool.Pool, config Projection
 	if err != nil {
 		return nil, fmt.Errorf("configure a projection: %w", err)
 	}
-	return &Projection{js: js, pool: pool, config: config, project: project, hooks: hooks{committed: func() {}}}, nil
+	p := &Projection{
+		js: js, pool: pool, config: config, project: project, hooks: hooks{committed: func() {}}, onRebuild: noRebuildHooks(),
+	}
+	p.tables, err = parseTables(config.Tables)
+	if err == nil {
+		p.interest, err = newInterest(config)
+	}
+	if err != nil { // validate would have found it
+		return nil, fmt.Errorf("configure a projection: %w", err)
+	}
+	return p, nil
 }
 
 // Run waits until no other process is active, then projects until ctx ends; a batch that is under way may finish within DrainTimeout. Then
@@ -93,58 +131,4 @@ func (p *Projection) Run(ctx context.Context) error {
 func isFinal(err error) bool {
 	_, foreign := errors.AsType[*wire.ForeignError](err)
 	return foreign || contrail.IsPermanent(err)
-}
-
-// lead is one term as the active process.
-func (p *Projection) lead(ctx, working context.Context) error {
-	lock, err := p.acquire(ctx)
-	if err != nil {
-		return err
-	}
-	defer lock.Close(context.WithoutCancel(ctx)) //nolint:errcheck // ends the session, and with it the lock, in any case
-	from, err := p.load(ctx)
-	if err != nil {
-		return err
-	}
-	reading, err := p.open(ctx, from)
-	if err != nil {
-		return err
-	}
-	defer reading.close(ctx)
-	p.config.Logger.InfoContext(ctx, "projection is active", slog.String("projection", p.config.Name),
-		slog.Int64("position", int64(from.position)))
-
-	leading, lose := context.WithCancelCause(ctx)
-	finished := background(
-		func() { lose(p.guard(leading, lock)) },
-		func() { lose(reading.feed(leading)) },
-	)
-	err = p.follow(leading, working, reading, from)
-	lose(err)
-	finished()
-	return err
-}
-
-// load reads the checkpoint, and creates it for a new projection.
-func (p *Projection) load(ctx context.Context) (checkpoint, error) {
-	if _, err := p.pool.Exec(ctx, createSQL, p.config.Name); err != nil {
-		return checkpoint{}, fmt.Errorf("create the checkpoint: %w", unmigrated(err))
-	}
-	return readCheckpoint(ctx, p.pool, p.config.Name)
-}
-
-// follow applies what is read, batch by batch, until ctx ends.
-func (p *Projection) follow(ctx, working context.Context, reading *reading, from checkpoint) error {
-	for {
-		events, to, err := reading.gather(ctx, from, p.config.Batch)
-		if to != from {
-			if err := p.insist(ctx, working, events, from, to); err != nil {
-				return err
-			}
-			from = to
-		}
-		if err != nil {
-			return err
-		}
-	}
 }

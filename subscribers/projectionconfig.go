@@ -24,16 +24,32 @@ type ProjectionConfig struct {
 	// Prefix is the first part of the events' subjects, the relay's own. Default: events.
 	Prefix string
 
-	// Filter lists the subjects to read, such as "events.invoice.>". They must not overlap. Default: everything below Prefix. A
-	// wider one does not bring back what the checkpoint has passed.
+	// Subject is the template of the events' subjects behind Prefix, the relay's own. Default: {category}.{id}.{type}.
+	Subject string
+
+	// Categories, Types and Tenants select events: by the category of their stream, by their type, and by the tenant_id in their metadata. An event
+	// must be among each list that is not empty. The broker selects where the subjects tell these apart; what it can't tell is read and
+	// left aside. A wider selection does not bring back what the checkpoint has passed: that takes a rebuild.
+	Categories, Types, Tenants []string
+
+	// Filter lists the subjects to read, such as "events.invoice.>", instead of those three. They must not overlap. Default: everything below
+	// Prefix.
 	Filter []string
+
+	// Tables lists the read model's tables, each as schema.table and owned by this projection alone, so that it can be rebuilt: parents before tables that refer to
+	// them. The handler names them without their schemas then: see [ProjectFunc]. Default: none; a rebuild is refused.
+	Tables []string
+
+	// Store is the database that the events are read from when the read model is rebuilt: the primary of the event store, with the rights of
+	// contrail_read. Default: the read model's own.
+	Store Querier
 
 	// Batch is the greatest number of events in one transaction, up to 4096. Default: 512. The handler gets what is there; nothing waits
 	// for more.
 	Batch int
 
-	// Standby is the time between a standby's tries to become the active one, and between the active one's looks at its lock. At least
-	// 10 ms. Default: 1 s.
+	// Standby is the time between a standby's tries to become the active one, and between the active one's looks at its lock, and at what persons
+	// want of it. At least 10 ms. Default: 1 s.
 	Standby time.Duration
 
 	// Backoff is the time between tries of a failing batch, or of a broker or database out of reach.
@@ -49,9 +65,6 @@ type ProjectionConfig struct {
 func (c ProjectionConfig) withDefaults() ProjectionConfig {
 	c.Stream = orDefault(c.Stream, wire.DefaultStream)
 	c.Prefix = orDefault(c.Prefix, wire.DefaultPrefix)
-	if len(c.Filter) == 0 {
-		c.Filter = []string{c.Prefix + ".>"}
-	}
 	c.Batch = orDefault(c.Batch, 512)
 	c.Standby = orDefault(c.Standby, time.Second)
 	c.Backoff = c.Backoff.withDefaults()
@@ -66,10 +79,15 @@ func (c ProjectionConfig) validate() error {
 		checkName("Name", c.Name),
 		checkName("Stream", c.Stream),
 		checkPrefix(c.Prefix),
+		checkSubject(c.Subject),
+		c.selection().validate(c.Filter),
 		checkFilter(c.Filter),
+		checkTables(c.Tables),
 		checkRange("Batch", c.Batch, 1, 1<<12),
 		checkRange("Standby", c.Standby, 10*time.Millisecond, time.Hour),
 		checkRange("DrainTimeout", c.DrainTimeout, 1, 24*time.Hour),
 		c.Backoff.validate(),
 	)
 }
+
+func (c ProjectionConfig) selection() selection { return selection{c.Categories, c.Types, c.Tenants} }

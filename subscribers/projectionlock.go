@@ -2,6 +2,7 @@ package subscribers
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -53,15 +54,56 @@ func (p *Projection) compete(ctx context.Context, conn *pgx.Conn) error {
 	}
 }
 
-// guard returns when the connection that holds the lock is lost, or ctx ends.
-func (p *Projection) guard(ctx context.Context, lock *pgx.Conn) error {
-	for wait(ctx, nil, p.config.Standby) {
-		ping, cancel := context.WithTimeout(ctx, max(5*time.Second, p.config.Standby))
-		err := lock.Ping(ping)
-		cancel()
+// watchSQL reads two rows by their primary keys.
+const watchSQL = `SELECT p.paused_at IS NOT NULL, p.paused_by, p.paused_because, r.projection IS NOT NULL
+FROM contrail.projections p LEFT JOIN contrail.rebuilds r ON r.projection = p.name AND r.finished_at IS NULL WHERE p.name = $1`
+
+// orders are what persons want of the active process.
+type orders struct {
+	paused       bool
+	by, because  string
+	wantsRebuild bool
+}
+
+// guard returns when the connection that holds the lock is lost, or ctx ends. Meanwhile it looks what persons want: it says when the projection is
+// paused and when it is resumed, and says so where it is rebuilt while that is asked for.
+func (t *term) guard(ctx context.Context, lock *pgx.Conn) error {
+	var paused bool
+	for more := true; more; more = wait(ctx, nil, t.config.Standby) {
+		now, err := t.look(ctx, lock)
+		if isMisconfigured(err) {
+			return err
+		}
 		if err != nil {
 			return fmt.Errorf("the lock's connection is lost: %w", err)
 		}
+		if now.paused != paused {
+			t.tellPaused(ctx, now)
+		}
+		paused = now.paused
+		if now.wantsRebuild && !paused {
+			tell(t.asked)
+		}
 	}
 	return context.Cause(ctx) //nolint:wrapcheck // it is our own
+}
+
+func (p *Projection) look(ctx context.Context, lock *pgx.Conn) (now orders, err error) {
+	ctx, cancel := context.WithTimeout(ctx, max(5*time.Second, p.config.Standby))
+	defer cancel()
+	err = lock.QueryRow(ctx, watchSQL, p.config.Name).Scan(&now.paused, &now.by, &now.because, &now.wantsRebuild)
+	if errors.Is(err, pgx.ErrNoRows) { // it is new
+		return orders{}, nil
+	}
+	return now, unmigrated(err)
+}
+
+func (p *Projection) tellPaused(ctx context.Context, now orders) {
+	name := slog.String("projection", p.config.Name)
+	if now.paused {
+		p.config.Logger.InfoContext(ctx, "projection is paused: nothing is projected until somebody resumes it", name,
+			slog.String("by", now.by), slog.String("because", now.because))
+		return
+	}
+	p.config.Logger.InfoContext(ctx, "projection is resumed", name)
 }

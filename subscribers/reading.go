@@ -23,6 +23,7 @@ type reading struct {
 	consumer   string
 	messages   jetstream.MessagesContext
 	arrived    chan jetstream.Msg
+	interest   interest
 	evidence   evidence
 	logger     *slog.Logger
 }
@@ -31,7 +32,8 @@ var errReplaced = errors.New("the consumer was replaced")
 
 // open starts reading behind the checkpoint: after its sequence if the stream still has the checkpoint's event there, otherwise from the
 // stream's beginning. It looks after it has made the consumer, so that the stream can't be replaced unnoticed in between.
-func (p *Projection) open(ctx context.Context, from checkpoint) (*reading, error) {
+func (p *Projection) open(ctx context.Context, s standing) (*reading, error) {
+	from := s.at
 	stream, err := p.js.Stream(ctx, p.config.Stream)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
 		return nil, fmt.Errorf("stream %s does not exist; the relay creates it when it starts: %w", p.config.Stream, err)
@@ -60,7 +62,10 @@ func (p *Projection) open(ctx context.Context, from checkpoint) (*reading, error
 			return nil, err
 		}
 	}
-	reading.evidence = p.begin(from, last, same && from.sequence > 0)
+	if reading.evidence, err = p.begin(ctx, s, last, same && from.sequence > 0); err != nil {
+		reading.close(ctx)
+		return nil, err
+	}
 	return reading, nil
 }
 
@@ -101,7 +106,7 @@ func holds(ctx context.Context, stream jetstream.Stream, at checkpoint) (bool, e
 
 func (p *Projection) read(ctx context.Context, sequence uint64) (*reading, error) {
 	consumer, err := p.js.OrderedConsumer(ctx, p.config.Stream, jetstream.OrderedConsumerConfig{
-		FilterSubjects: p.config.Filter, DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: sequence,
+		FilterSubjects: p.interest.filters, DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: sequence,
 		MaxResetAttempts: 1, Metadata: map[string]string{"contrail-projection": p.config.Name},
 	})
 	if err != nil {
@@ -113,7 +118,7 @@ func (p *Projection) read(ctx context.Context, sequence uint64) (*reading, error
 	}
 	return &reading{
 		js: p.js, projection: p.config.Name, stream: p.config.Stream, consumer: consumer.CachedInfo().Name, messages: messages,
-		arrived: make(chan jetstream.Msg, p.config.Batch), logger: p.config.Logger,
+		arrived: make(chan jetstream.Msg, p.config.Batch), interest: p.interest, logger: p.config.Logger,
 	}, nil
 }
 
@@ -142,34 +147,55 @@ func (r *reading) feed(ctx context.Context) error {
 	}
 }
 
+// stretch is what was read in one go: the events to project, and the checkpoints before and behind them.
+type stretch struct {
+	events   []contrail.Delivered[json.RawMessage]
+	from, to checkpoint
+	filled   []int64 // the positions of those events that fill a gap
+	leftOut  []late  // what may be missing from the read model
+	rebuilds int64   // times that the read model was rebuilt, as far as the reading knows
+}
+
+// isEmpty tells that nothing is to be done: no events, and the checkpoint stays.
+func (s *stretch) isEmpty() bool { return len(s.events) == 0 && s.to == s.from }
+
 // gather waits for something behind the checkpoint, and returns the events that are there already, at most limit, and the checkpoint behind
-// them. That has moved without events when all that was read is left out. All results may be set: the events before what the error is
+// them. That has moved without events when all that was read is left out. Both results may be set: the events before what the error is
 // about.
-func (r *reading) gather(
-	ctx context.Context, from checkpoint, limit int,
-) (events []contrail.Delivered[json.RawMessage], to checkpoint, err error) {
-	to = from
-	for len(events) < limit {
-		msg, err := r.next(ctx, to == from)
+func (r *reading) gather(ctx context.Context, from checkpoint, limit int) (stretch, error) {
+	s := stretch{from: from, to: from, rebuilds: r.evidence.rebuilds}
+	for len(s.events) < limit {
+		msg, err := r.next(ctx, s.isEmpty())
 		if msg == nil || err != nil {
-			return events, to, err
+			return s, err
 		}
 		message, sequence, err := r.decode(msg)
 		if err != nil {
-			return events, to, err
+			return s, err
 		}
-		fresh := r.evidence.isNew(message, sequence, to)
-		if fresh {
-			events = append(events, contrail.Delivered[json.RawMessage]{
-				Recorded: message.Recorded, Data: message.Data,
-				Delivery: contrail.Delivery{Consumer: r.projection, Sequence: sequence, Attempt: 1},
-			})
-		} else if message.Resent != "" {
-			r.leaveOut(ctx, message, sequence)
-		}
-		to = r.evidence.after(message, sequence, to, fresh)
+		r.take(&s, message, sequence)
 	}
-	return events, to, nil
+	return s, nil
+}
+
+// take adds a message to what is projected, or leaves it out. The checkpoint passes it in either case.
+func (r *reading) take(s *stretch, message wire.Message, sequence uint64) {
+	fresh := r.evidence.isNew(message, sequence, s.to)
+	switch selected := r.interest.selection.has(message.Recorded); {
+	case !selected:
+	case fresh:
+		s.events = append(s.events, contrail.Delivered[json.RawMessage]{
+			Recorded: message.Recorded, Data: message.Data,
+			Delivery: contrail.Delivery{Consumer: r.projection, Sequence: sequence, Attempt: 1},
+		})
+		if message.Position <= r.evidence.rebuilt {
+			s.filled = append(s.filled, int64(message.Position))
+			delete(r.evidence.gaps, message.Position)
+		}
+	case message.Resent != "":
+		s.leftOut = append(s.leftOut, late{message.Position, message.Stream, message.Resent, sequence})
+	}
+	s.to = r.evidence.after(message, sequence, s.to, fresh)
 }
 
 func (r *reading) next(ctx context.Context, wait bool) (jetstream.Msg, error) {

@@ -134,7 +134,7 @@ func TestProjectionLeavesOutARepairedEvent(t *testing.T) {
 	stop := run(t, w.projection(t, pool, config, projectEffect))
 	w.reaches(t, pool)
 	w.resend(t, all[1], wire.ResentRepair, 3)
-	logged.await(t, "rebuild that: delete its row in contrail.projections")
+	logged.await(t, "rebuild that: contrail projections rebuild")
 	arrives(t, pool, 3, 4)
 	stop()
 	run(t, w.projection(t, pool, config, projectEffect))

@@ -53,7 +53,7 @@ func (s *scheduler) admit(d *delivery) admission {
 		}
 		return admitted
 	}
-	if d.meta.NumDelivered > 1 && s.done.has(d.identity) {
+	if d.form == inNone && d.meta.NumDelivered > 1 && s.done.has(d.identity) { // the inbox knows better, also when it was told to forget
 		return repeated
 	}
 	l := s.lane(d.lane)
@@ -136,7 +136,7 @@ func (s *scheduler) take(into []*delivery) []*delivery {
 	return into
 }
 
-func shareable(d *delivery) bool { return d.inTx && !d.alone }
+func shareable(d *delivery) bool { return d.form != inNone && !d.alone }
 
 // popFrom takes the head of the first ready lane, which stays first while it has more.
 func (s *scheduler) popFrom(l *lane) *delivery {

@@ -3,16 +3,17 @@ package subscribers
 import (
 	"errors"
 	"strings"
-
-	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// unmigrated makes a configError of a refusal to use a table of Contrail's: SQLSTATE class 42, it is missing, of another version, or
-// closed to the role.
+// unmigrated makes a configError of a refusal to use what is Contrail's: SQLSTATE class 42, it is missing, of another version, or closed to the
+// role; class 25, the transaction is not one that it can be used in.
 func unmigrated(err error) error {
-	refusal, refused := errors.AsType[*pgconn.PgError](err)
-	if refused && strings.HasPrefix(refusal.Code, "42") {
+	state, refused := stateOf(err)
+	switch {
+	case refused && strings.HasPrefix(state, "42"):
 		return misconfigured("%w; run `contrail migrate`, and let the role of this connection use the table", err)
+	case refused && strings.HasPrefix(state, "25"):
+		return misconfigured("%w; let default_transaction_isolation of this role be read committed, and the server not be a standby", err)
 	}
 	return err
 }

@@ -68,8 +68,8 @@ func TestInboxTableDroppedWhileRunningEndsRun(t *testing.T) {
 func TestMissingProjectionsTableEndsRun(t *testing.T) {
 	t.Parallel()
 	for name, tables := range map[string]struct{ before, during string }{
-		"at the start":  {before: `DROP TABLE contrail.projections`},
-		"while running": {during: `DROP TABLE contrail.projections`},
+		"at the start":  {before: `DROP TABLE contrail.projections CASCADE`},
+		"while running": {during: `DROP TABLE contrail.projections CASCADE`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

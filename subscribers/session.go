@@ -5,32 +5,38 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+	"golang.org/x/sync/errgroup"
 )
 
-// session is one Run of a subscription: the consumer feeds the scheduler, and workers empty it.
+// session is one Run of a subscription: its feeds fill the scheduler, and workers empty it.
 type session struct {
 	*Subscription
 
+	feeds     []*feed
 	scheduler *scheduler
+	workers   []*worker
 	letters   deadLetters
 	stopping  chan struct{} // closed by halt
 	halt      func()        // no worker starts anything from now on
-	doubt     chan struct{} // the consumer may be gone
 	broken    chan error    // what ends Run
 }
 
-func newSession(sub *Subscription) *session {
+func newSession(sub *Subscription, feeds ...*feed) *session {
 	s := &session{
 		Subscription: sub,
-		letters:      deadLetters{js: sub.js, name: sub.config.DeadLetters, logger: sub.config.Logger},
+		feeds:        feeds,
+		letters:      deadLetters{js: sub.js, name: sub.config.DeadLetters},
 		stopping:     make(chan struct{}),
-		doubt:        make(chan struct{}, 1),
 		broken:       make(chan error, 1),
+	}
+	for range sub.config.Concurrency {
+		s.workers = append(s.workers, newWorker(s))
 	}
 	s.scheduler = newScheduler(sub.config, &sub.counters, s.link)
 	s.halt = sync.OnceFunc(func() {
@@ -46,8 +52,8 @@ func (s *session) link() (reconnects uint64, connected bool) {
 }
 
 func (s *session) run(ctx context.Context) error {
-	consumer, err := insist(ctx, s.config, s.prepare)
-	if err != nil || consumer == nil {
+	consumers, err := insist(ctx, s.config, s.prepare)
+	if err != nil || consumers == nil {
 		return err
 	}
 	ctx, cancel := context.WithCancel(ctx)
@@ -57,7 +63,12 @@ func (s *session) run(ctx context.Context) error {
 	context.AfterFunc(ctx, func() { time.AfterFunc(s.config.DrainTimeout, stopWorking) })
 
 	finished := s.start(working)
-	err = s.consume(ctx, consumer)
+	watched := background(
+		func() { s.fold(ctx) },
+		func() { s.heed(ctx) },
+	)
+	defer watched()
+	err = s.consume(ctx, consumers)
 	s.halt()
 	cancel()
 	s.release(working)
@@ -66,46 +77,68 @@ func (s *session) run(ctx context.Context) error {
 }
 
 // prepare makes sure that there is all that a delivery may need. That the inbox is there it learns before any delivery is used up.
-func (s *session) prepare(ctx context.Context) (jetstream.Consumer, error) {
+func (s *session) prepare(ctx context.Context) ([]jetstream.Consumer, error) {
 	if s.needsInbox() {
-		if err := s.config.Inbox.once(ctx, s.config.inboxName(), nil, nil); err != nil {
+		if err := s.config.Inbox.once(ctx, claim{consumer: s.config.inboxName(), patience: s.config.handlersEnd()}, nil); err != nil {
 			return nil, err
 		}
 	}
 	if err := s.letters.ensure(ctx); err != nil {
 		return nil, err
 	}
-	return ensureConsumer(ctx, s.js, s.config)
+	consumers := make([]jetstream.Consumer, len(s.feeds))
+	for i, feed := range s.feeds {
+		var err error
+		if consumers[i], err = feed.ensure(ctx, s.js, s.config); err != nil {
+			return nil, err
+		}
+	}
+	if _, err := s.advisories(ctx); err != nil { // before the first delivery can be the last
+		return nil, err
+	}
+	return consumers, nil
 }
 
-// start starts the workers and the heartbeat, and returns what waits for their end, workers first.
+// start starts the workers, their guard and the heartbeat, and returns what waits for their end, workers first.
 func (s *session) start(ctx context.Context) (finished func()) {
-	var workers, heart sync.WaitGroup
-	for range s.config.Concurrency {
-		workers.Go(func() { s.work(ctx) })
+	var workers, others sync.WaitGroup
+	for _, w := range s.workers {
+		workers.Go(func() { w.work(ctx) })
 	}
 	still := make(chan struct{})
-	heart.Go(func() { s.beat(ctx, still) })
+	others.Go(func() { s.beat(ctx, still) })
+	others.Go(func() { s.guard(ctx, still) })
 	return func() {
 		workers.Wait()
 		close(still)
-		heart.Wait()
+		others.Wait()
 	}
 }
 
-// consume takes deliveries in until ctx ends, over as many lives as the consumer has. When it returns no more arrive.
-func (s *session) consume(ctx context.Context, consumer jetstream.Consumer) error {
+// consume takes deliveries in from all feeds until ctx ends, or one of them has to. When it returns no more arrive.
+func (s *session) consume(ctx context.Context, consumers []jetstream.Consumer) error {
+	group, ctx := errgroup.WithContext(ctx)
+	for i, feed := range s.feeds {
+		group.Go(func() error { return s.follow(ctx, feed, consumers[i]) })
+	}
+	return group.Wait() //nolint:wrapcheck // it is our own
+}
+
+// follow takes deliveries in over as many lives as the consumer has.
+func (s *session) follow(ctx context.Context, feed *feed, consumer jetstream.Consumer) error {
 	for {
-		gone, err := s.consumeOnce(ctx, consumer)
+		gone, err := s.followOnce(ctx, feed, consumer)
 		if err != nil || !gone {
 			return err
 		}
-		s.config.Logger.WarnContext(ctx, "the consumer is gone, creating it again", slog.String("consumer", s.config.Durable))
+		s.config.Logger.WarnContext(ctx, "the consumer is gone, creating it again",
+			slog.String("consumer", feed.name), slog.String("stream", feed.stream))
 		s.scheduler.forgetDone()
-		consumer, err = insist(ctx, s.config, s.prepare)
-		if err != nil || consumer == nil {
+		consumers, err := insist(ctx, s.config, s.prepare)
+		if err != nil || consumers == nil {
 			return err
 		}
+		consumer = consumers[slices.Index(s.feeds, feed)]
 	}
 }
 
@@ -113,10 +146,12 @@ func (s *session) consume(ctx context.Context, consumer jetstream.Consumer) erro
 // when its deletion crossed with a pull on the way.
 const pullHeartbeat = 5 * time.Second
 
-// consumeOnce returns true when the consumer was deleted.
-func (s *session) consumeOnce(ctx context.Context, consumer jetstream.Consumer) (gone bool, err error) {
-	receiving, err := consumer.Consume(func(msg jetstream.Msg) { s.receive(ctx, msg) },
-		jetstream.PullMaxMessages(s.config.MaxAckPending), jetstream.PullHeartbeat(pullHeartbeat), jetstream.ConsumeErrHandler(s.consumeError(ctx)))
+// followOnce returns true when the consumer was deleted.
+func (s *session) followOnce(ctx context.Context, feed *feed, consumer jetstream.Consumer) (gone bool, err error) {
+	doubt := make(chan struct{}, 1)
+	receiving, err := consumer.Consume(func(msg jetstream.Msg) { s.receive(ctx, feed, msg) },
+		jetstream.PullMaxMessages(s.config.MaxAckPending), jetstream.PullHeartbeat(pullHeartbeat),
+		jetstream.ConsumeErrHandler(s.consumeError(ctx, doubt)))
 	if err != nil {
 		return false, fmt.Errorf("consume: %w", err)
 	}
@@ -132,7 +167,7 @@ func (s *session) consumeOnce(ctx context.Context, consumer jetstream.Consumer) 
 		case err := <-s.broken:
 			s.stop(ctx, receiving, closed)
 			return false, err
-		case <-s.doubt:
+		case <-doubt:
 			if _, err := consumer.Info(ctx); errors.Is(err, jetstream.ErrConsumerNotFound) || errors.Is(err, jetstream.ErrStreamNotFound) {
 				receiving.Stop()
 				return true, nil
@@ -160,13 +195,13 @@ func (s *session) stop(ctx context.Context, receiving jetstream.ConsumeContext, 
 	}
 }
 
-// consumeError hears of what the client library makes good by itself, and looks after the consumer when it might be gone.
-func (s *session) consumeError(ctx context.Context) func(jetstream.ConsumeContext, error) {
+// consumeError hears of what the client library makes good by itself, and casts doubt on the consumer when it might be gone.
+func (s *session) consumeError(ctx context.Context, doubt chan<- struct{}) func(jetstream.ConsumeContext, error) {
 	return func(_ jetstream.ConsumeContext, err error) {
 		s.config.Logger.DebugContext(ctx, "consume", slog.String("consumer", s.config.Durable), slog.Any("error", err))
 		if errors.Is(err, jetstream.ErrNoHeartbeat) || errors.Is(err, nats.ErrNoResponders) {
 			select {
-			case s.doubt <- struct{}{}:
+			case doubt <- struct{}{}:
 			default:
 			}
 		}
@@ -174,14 +209,14 @@ func (s *session) consumeError(ctx context.Context) func(jetstream.ConsumeContex
 }
 
 // receive takes one delivery in. It does not block.
-func (s *session) receive(ctx context.Context, msg jetstream.Msg) {
-	d, err := newDelivery(msg)
+func (s *session) receive(ctx context.Context, from *feed, msg jetstream.Msg) {
+	d, err := newDelivery(from, msg)
 	if err != nil {
 		s.config.Logger.WarnContext(ctx, "a message without JetStream's metadata is ignored", slog.Any("error", err))
 		return
 	}
 	s.counters.delivered.Add(1)
-	d.inTx = s.handlers[d.eventType].inTx
+	d.form = s.formOf(d.eventType)
 	switch s.scheduler.admit(d) {
 	case admitted:
 	case repeated:

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 )
@@ -12,10 +13,12 @@ import (
 // Subscription consumes events through a durable JetStream consumer. Make it with [New], give it handlers with [Handle] and [HandleTx],
 // then call [Subscription.Run].
 type Subscription struct {
-	js       jetstream.JetStream
-	config   Config
-	counters counters
-	hooks    hooks
+	js        jetstream.JetStream
+	config    Config
+	selected  selection
+	beginning beginning
+	counters  counters
+	hooks     hooks
 
 	mu       sync.Mutex
 	handlers map[string]handler // by event type; not changed once started
@@ -27,7 +30,8 @@ type Subscription struct {
 
 // hooks let tests stop the process where it hurts.
 type hooks struct {
-	committed func() // a transaction is committed, and none of its events acknowledged
+	committed func()        // a transaction is committed, and none of its events acknowledged
+	lease     time.Duration // of a member, if it is not the usual one
 }
 
 // New checks config and returns a subscription without handlers. The error names every field that is wrong. It does not talk to the broker,
@@ -38,13 +42,14 @@ func New(js jetstream.JetStream, config Config) (*Subscription, error) {
 		return nil, fmt.Errorf("configure a subscription: %w", err)
 	}
 	return &Subscription{
-		js: js, config: config, handlers: map[string]handler{}, misused: make(chan struct{}, 1),
+		js: js, config: config, selected: config.selection(),
+		handlers: map[string]handler{}, misused: make(chan struct{}, 1),
 		hooks: hooks{committed: func() {}},
 	}, nil
 }
 
 // Run consumes until ctx ends; then it takes no new events, lets running handlers finish within DrainTimeout, acknowledges what they did,
-// gives the rest back to the broker and returns nil. When a handler ignores the end of its ctx, Run waits for it nevertheless.
+// gives the rest back to the broker and returns nil. When a handler ignores the end of its ctx, Run waits for it until it is given up.
 //
 // It creates the consumer, or updates the one of that name, and the stream of dead letters. What is not there yet it waits for: broker and database
 // out of reach, or the stream missing, are logged and tried again for ever. The error is about what only a person can mend: wrong
@@ -54,7 +59,11 @@ func (s *Subscription) Run(ctx context.Context) error {
 		return fmt.Errorf("subscription %s: %w", s.config.Durable, err)
 	}
 	defer s.end()
-	if err := newSession(s).run(ctx); err != nil {
+	consume := newSession(s, s.eventsFeed(), s.requeueFeed()).run
+	if s.config.Partitions > 0 {
+		consume = newPartitions(s).run
+	}
+	if err := consume(ctx); err != nil {
 		return fmt.Errorf("subscription %s: %w", s.config.Durable, err)
 	}
 	return nil
@@ -75,12 +84,12 @@ func (s *Subscription) begin() error {
 	return nil
 }
 
-// needsInbox tells whether any handler was registered by HandleTx.
+// needsInbox tells whether any handler runs in a transaction.
 func (s *Subscription) needsInbox() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, h := range s.handlers {
-		if h.inTx {
+		if h.form != inNone {
 			return true
 		}
 	}
@@ -101,3 +110,22 @@ func (s *Subscription) misuse() error {
 
 // Stats returns what the subscription has done in this process so far. It may be called at any time, from any goroutine.
 func (s *Subscription) Stats() Stats { return s.counters.stats() }
+
+// beginning is where a new consumer begins. It is found out once: a consumer that is deleted while events come in begins there again, and misses
+// none.
+type beginning struct {
+	mu    sync.Mutex
+	known uint64
+}
+
+// firstSequence returns the sequence of the first message that a new consumer is about.
+func (s *Subscription) firstSequence(ctx context.Context) (uint64, error) {
+	s.beginning.mu.Lock()
+	defer s.beginning.mu.Unlock()
+	if s.beginning.known > 0 || s.config.Start == (Start{}) {
+		return s.beginning.known, nil
+	}
+	var err error
+	s.beginning.known, err = s.config.Start.Sequence(ctx, s.js, s.config.Stream, s.config.Prefix+".>")
+	return s.beginning.known, err
+}

@@ -3,12 +3,14 @@ package subscribers
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/contrail-events/contrail"
+	"github.com/contrail-events/contrail/internal/wire"
 )
 
 // errDuplicate is the verdict on an event that the inbox knows.
@@ -121,26 +123,81 @@ func (s *session) bury(ctx context.Context, d *delivery, reason Reason, cause er
 // letter is safe, the event stays unanswered: then the broker still has it, and says so when it gives up.
 func (s *session) terminate(ctx context.Context, d *delivery, reason Reason, cause error) bool {
 	letter := s.letter(d, reason, cause)
-	if err := s.letters.bury(ctx, letter, s.config.Backoff); err != nil {
+	buried, err := s.burial(ctx, letter)
+	switch {
+	case err != nil:
 		s.config.Logger.ErrorContext(ctx, "an event is left unanswered, for want of a dead letter", slog.Any("error", err))
 		return false
+	case !buried:
+		s.acknowledge(ctx, d, errDuplicate)
+		return true
 	}
 	s.counters.deadLettered.Add(1)
 	s.config.Logger.ErrorContext(ctx, "an event became a dead letter", slog.String("consumer", s.config.Durable),
-		slog.String("subject", d.subject), slog.Uint64("sequence", d.sequence), slog.String("reason", string(reason)),
+		slog.String("subject", d.subject), slog.Uint64("sequence", d.number), slog.String("reason", string(reason)),
 		slog.Int("deliveries", letter.Deliveries), slog.Any("error", cause))
-	s.reply(ctx, d, func(m jetstream.Msg) error { return m.TermWithReason(string(reason) + ": " + cut(letter.Error, 200)) })
+	s.reply(ctx, d, func(m jetstream.Msg) error { return m.TermWithReason(termReason(letter)) })
 	return true
 }
 
+// termPrefix begins the reason of our own terminations: the broker's advisory of one needs no dead letter any more.
+const termPrefix = "contrail: "
+
+func termReason(letter DeadLetter) string {
+	return termPrefix + string(letter.Reason) + ": " + cut(letter.Error, 200)
+}
+
+// burial publishes a dead letter, and returns when the broker has it; it tries until that is so or ctx ends, and at least once. With an inbox the event
+// is given up there at the same time, unless it has taken effect: then buried is false. When ctx has ended and the database is out of reach the
+// dead letter is published all the same.
+func (s *session) burial(ctx context.Context, letter DeadLetter) (buried bool, err error) {
+	for failure := 1; ; failure++ {
+		buried, err = s.buryOnce(ctx, letter)
+		switch {
+		case err == nil:
+			return buried, nil
+		case isOutage(err) && ctx.Err() != nil:
+			err = s.letters.publish(ctx, letter)
+			return err == nil, err
+		}
+		s.config.Logger.ErrorContext(ctx, "dead letter can't be published, trying again",
+			slog.String("consumer", letter.Consumer), slog.Uint64("sequence", letter.Sequence), slog.Any("error", err))
+		if !wait(ctx, nil, s.config.Backoff.delay(failure)) {
+			return false, fmt.Errorf("publish the dead letter of event %d of %s: %w", letter.Sequence, letter.Stream, err)
+		}
+	}
+}
+
+func (s *session) buryOnce(ctx context.Context, letter DeadLetter) (buried bool, err error) {
+	publish := func() error { return s.letters.publish(ctx, letter) }
+	position := s.positionInTx(letter)
+	if position == 0 {
+		return true, publish()
+	}
+	return s.config.Inbox.giveUp(ctx, s.config.inboxName(), position, publish)
+}
+
+// positionInTx is that of an event that takes effect through the inbox, and zero for any other message.
+func (s *session) positionInTx(letter DeadLetter) contrail.Position {
+	message, err := wire.DecodeMessage(letter.Header, letter.Data)
+	if err != nil || s.formOf(message.Type) == inNone {
+		return 0
+	}
+	return message.Position
+}
+
+// letter tells what became of a delivery. An event that was requeued keeps what it was at first.
 func (s *session) letter(d *delivery, reason Reason, cause error) DeadLetter {
 	msg, meta := d.current()
 	letter := DeadLetter{
-		Consumer: s.config.Durable, Reason: reason, Deliveries: d.attempt(),
-		PublishedAt: meta.Timestamp, FailedAt: time.Now(),
-		Stream: meta.Stream, Subject: msg.Subject(), Sequence: d.sequence,
+		Stream: meta.Stream, Subject: msg.Subject(), Sequence: d.sequence, PublishedAt: meta.Timestamp,
 		MsgID: msg.Headers().Get(jetstream.MsgIDHeader), Header: msg.Headers(), Data: msg.Data(),
 	}
+	if d.origin != nil {
+		letter = *d.origin
+	}
+	letter.Consumer, letter.Reason, letter.Deliveries, letter.FailedAt = s.config.Durable, reason, d.attempt(), time.Now()
+	letter.Error, letter.ErrorChain, letter.Stack = "", nil, ""
 	letter.setError(cause)
 	return letter
 }

@@ -4,30 +4,52 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"log/slog"
-	"runtime/debug"
+	"sync/atomic"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/contrail-events/contrail"
+	"github.com/contrail-events/contrail/codec"
 	"github.com/contrail-events/contrail/internal/wire"
 )
 
+// worker handles one thing after another: an event, or many in a transaction.
+type worker struct {
+	*session
+
+	task  atomic.Pointer[task] // where its handlers run
+	taken []*delivery
+}
+
+func newWorker(s *session) *worker {
+	w := &worker{session: s}
+	w.task.Store(newTask())
+	return w
+}
+
 // work handles what the scheduler hands out until it is closed and empty.
-func (s *session) work(ctx context.Context) {
-	var taken []*delivery
+func (w *worker) work(ctx context.Context) {
 	for {
-		taken = s.scheduler.take(taken[:0])
-		if len(taken) == 0 {
+		w.taken = w.scheduler.take(w.taken[:0])
+		if len(w.taken) == 0 {
 			return
 		}
-		if len(taken) > 1 && s.together(ctx, taken) {
+		if len(w.taken) > 1 && w.together(ctx, w.taken) {
 			continue
 		}
-		s.oneByOne(ctx, taken)
+		w.oneByOne(ctx, w.taken)
 	}
+}
+
+// apart runs handlers in the worker's task. After one that was given up the worker needs a new one.
+func (w *worker) apart(handle func(t *task) error) error {
+	t := w.task.Load()
+	err := t.run(func() error { return handle(t) })
+	if t.isGivenUp() {
+		w.task.Store(newTask())
+	}
+	return err
 }
 
 // bound is a delivery with its event and its handler.
@@ -35,81 +57,73 @@ type bound struct {
 	*delivery
 
 	event contrail.Delivered[json.RawMessage]
-	known bool // there is a handler for the type
-	inTx  bool
-	call  call // the handler with the event, once that is readable
+	late  bool // the relay had left it out before, so that it comes when it is not expected any more
+	form  form
+	call  call // nil: there is no handler
 }
 
-// read decodes a delivery and looks for its handler. The error says that the message is foreign.
+// read decodes a delivery. The error says that the message is foreign.
 func (s *session) read(d *delivery) (bound, error) {
 	msg, _ := d.current()
 	message, err := wire.DecodeMessage(msg.Headers(), msg.Data())
 	if err != nil {
 		return bound{}, err
 	}
-	h, known := s.handlers[message.Type]
-	return bound{delivery: d, known: known, inTx: h.inTx, event: contrail.Delivered[json.RawMessage]{
+	return bound{delivery: d, late: message.Resent == wire.ResentRequeue, event: contrail.Delivered[json.RawMessage]{
 		Recorded: message.Recorded, Data: message.Data,
-		Delivery: contrail.Delivery{Consumer: s.config.Durable, Sequence: d.sequence, Attempt: d.attempt()},
+		Delivery: contrail.Delivery{Consumer: s.config.Durable, Sequence: d.number, Attempt: d.attempt()},
 	}}, nil
 }
 
-// bind opens what is sealed and gives the events to their handlers. The error is an outageError, or says that an event can't be decoded.
-func (s *session) bind(ctx context.Context, batch []bound) error {
-	events := make([]*contrail.Delivered[json.RawMessage], len(batch))
-	for i := range batch {
-		events[i] = &batch[i].event
+// wants tells whether there may be a handler for an event, and it is one that the subscription selects.
+func (s *session) wants(event contrail.Recorded) bool {
+	if !s.selected.has(event) {
+		return false
 	}
-	if err := open(ctx, s.config.Keys, events); err != nil {
-		return err
-	}
-	for i, b := range batch {
-		if b.event.Sealed {
-			return errSealed(b.event.Recorded)
-		}
-		var err error
-		if batch[i].call, err = s.handlers[b.event.Type].bind(b.event); err != nil {
-			return err
-		}
-	}
-	return nil
+	_, found := s.handlerOf(event.Type)
+	return found || s.config.Codec != nil
 }
 
 // together handles many events in one transaction, all or none. False: none.
-func (s *session) together(ctx context.Context, taken []*delivery) bool {
+func (w *worker) together(ctx context.Context, taken []*delivery) bool {
 	batch := make([]bound, len(taken))
 	for i, d := range taken {
 		var err error
-		if batch[i], err = s.read(d); err != nil || !batch[i].inTx {
+		if batch[i], err = w.read(d); err != nil || batch[i].late || !w.wants(batch[i].event.Recorded) {
 			return false
 		}
 	}
-	if s.bind(ctx, batch) != nil {
+	if w.open(ctx, batch) != nil {
 		return false
 	}
-	verdicts, err := s.effect(ctx, batch)
+	for i := range batch {
+		if w.bind(&batch[i]) != nil || batch[i].form == inNone {
+			return false
+		}
+	}
+	verdicts, err := w.effect(ctx, batch)
 	if err != nil {
-		s.config.Logger.DebugContext(ctx, "a transaction with many events failed, handling them one by one",
-			slog.String("consumer", s.config.Durable), slog.Int("events", len(batch)), slog.Any("error", err))
+		w.config.Logger.DebugContext(ctx, "a transaction with many events failed, handling them one by one",
+			slog.String("consumer", w.config.Durable), slog.Int("events", len(batch)), slog.Any("error", err))
 		return false
 	}
 	for i, d := range taken {
-		s.acknowledge(ctx, d, verdicts[i])
+		w.acknowledge(ctx, d, verdicts[i])
 	}
-	s.scheduler.finish(taken...)
+	w.scheduler.finish(taken...)
 	return true
 }
 
 // oneByOne handles events by themselves; when one of a stream fails, those behind it wait.
-func (s *session) oneByOne(ctx context.Context, taken []*delivery) {
+func (w *worker) oneByOne(ctx context.Context, taken []*delivery) {
 	for i, d := range taken {
-		if s.scheduler.held(d) || i > 0 && s.stopped() {
-			if !s.scheduler.putBack(d) {
-				s.giveBack(ctx, d)
+		if w.scheduler.held(d) || i > 0 && w.stopped() {
+			if !w.scheduler.putBack(d) {
+				w.giveBack(ctx, d)
 			}
 			continue
 		}
-		s.handle(ctx, d)
+		w.handle(ctx, d)
 	}
 }
 
@@ -123,53 +137,69 @@ func (s *session) stopped() bool {
 }
 
 // handle handles one event and answers for it, however long the database is out of reach.
-func (s *session) handle(ctx context.Context, d *delivery) {
+func (w *worker) handle(ctx context.Context, d *delivery) {
 	for failure := 1; ; failure++ {
-		err := s.try(ctx, d)
+		err := w.try(ctx, d)
 		switch {
 		case err == nil:
 			return
 		case isMisconfigured(err):
-			s.fail(err)
-			s.surrender(ctx, d, err)
+			w.fail(err)
+			w.surrender(ctx, d, err)
 			return
 		}
-		s.config.Logger.WarnContext(ctx, "the database is out of reach, or a key is not to be had; the event is kept and tried again",
-			slog.String("consumer", s.config.Durable), slog.Uint64("sequence", d.sequence), slog.Any("error", err))
-		if !wait(ctx, s.stopping, s.config.Backoff.delay(failure)) {
-			s.surrender(ctx, d, err)
+		w.config.Logger.WarnContext(ctx, "the database is out of reach, or a key is not to be had; the event is kept and tried again",
+			slog.String("consumer", w.config.Durable), slog.Uint64("sequence", d.sequence), slog.Any("error", err))
+		if !wait(ctx, w.stopping, w.config.Backoff.delay(failure)) {
+			w.surrender(ctx, d, err)
 			return
 		}
 	}
 }
 
-// try handles one event and answers for it, unless it returns an outageError.
-func (s *session) try(ctx context.Context, d *delivery) error {
-	b, err := s.read(d)
+// try handles one event and answers for it, unless it returns an outageError or a configError.
+func (w *worker) try(ctx context.Context, d *delivery) error {
+	b, err := w.read(d)
 	switch {
 	case err != nil:
-		s.bury(ctx, d, ReasonForeign, err)
+		w.bury(ctx, d, ReasonForeign, err)
 		return nil
-	case !b.known:
-		s.counters.unhandled.Add(1)
-		s.reply(ctx, d, jetstream.Msg.Ack)
-		s.scheduler.finish(d)
+	case !w.wants(b.event.Recorded):
+		w.leave(ctx, d)
 		return nil
 	}
 	batch := []bound{b}
-	switch err := s.bind(ctx, batch); {
-	case isOutage(err):
+	err = w.open(ctx, batch)
+	if err == nil {
+		err = w.bind(&batch[0])
+	}
+	newer, later := errors.AsType[*codec.NewerSchemaError](err)
+	switch {
+	case isOutage(err), isMisconfigured(err):
 		return err
+	case later:
+		w.conclude(ctx, d, errNewer(newer))
+		return nil
 	case err != nil:
-		s.bury(ctx, d, ReasonUndecodable, err)
+		w.bury(ctx, d, ReasonUndecodable, err)
+		return nil
+	case batch[0].call == nil:
+		w.leave(ctx, d)
 		return nil
 	}
-	err = s.attempt(ctx, batch[0])
-	if !isOutage(err) {
-		s.conclude(ctx, d, err)
-		return nil
+	err = w.attempt(ctx, batch)
+	if isOutage(err) {
+		return err
 	}
-	return err
+	w.conclude(ctx, d, err)
+	return nil
+}
+
+// leave acknowledges an event that nobody asks for.
+func (s *session) leave(ctx context.Context, d *delivery) {
+	s.counters.unhandled.Add(1)
+	s.reply(ctx, d, jetstream.Msg.Ack)
+	s.scheduler.finish(d)
 }
 
 // fail ends Run with err, unless another error does.
@@ -181,72 +211,49 @@ func (s *session) fail(err error) {
 }
 
 // attempt calls the handler of one event and returns its verdict, or an outageError.
-func (s *session) attempt(ctx context.Context, b bound) error {
-	if !b.inTx {
-		return apart(func() error { return protect(func() error { return b.call(ctx, nil) }) })
+func (w *worker) attempt(ctx context.Context, one []bound) error {
+	if one[0].form == inNone {
+		return w.apart(func(t *task) error { return w.callOne(ctx, t, &one[0], nil) })
 	}
-	verdicts, err := s.effect(ctx, []bound{b})
+	verdicts, err := w.effect(ctx, one)
 	if err != nil {
 		return err
 	}
 	return verdicts[0]
 }
 
+func (s *session) callOne(ctx context.Context, t *task, b *bound, tx transaction) error {
+	return t.call(ctx, s.config.HandlerTimeout, func(ctx context.Context) error {
+		return b.call(contrail.CausedBy(ctx, b.event.Recorded), tx)
+	})
+}
+
 // effect calls the handlers of events in one transaction with their rows in the inbox, and commits. Each event's verdict is nil, a skip,
-// or errDuplicate.
-func (s *session) effect(ctx context.Context, batch []bound) (verdicts []error, err error) {
-	positions := make([]contrail.Position, len(batch))
+// or errDuplicate. A task that was given up may still write to what it was given, so nothing of that is read then.
+func (w *worker) effect(ctx context.Context, batch []bound) (verdicts []error, err error) {
+	wanted := claim{
+		consumer: w.config.inboxName(), positions: make([]contrail.Position, len(batch)), again: batch[0].late || batch[0].requeued,
+		patience: w.config.handlersEnd(),
+	}
 	verdicts = make([]error, len(batch))
 	for i, b := range batch {
-		positions[i], verdicts[i] = b.event.Position, errDuplicate
+		wanted.positions[i], verdicts[i] = b.event.Position, errDuplicate
 	}
-	err = apart(func() error {
-		return s.config.Inbox.once(ctx, s.config.inboxName(), positions, func(tx pgx.Tx, i int) error {
-			verdicts[i] = protect(func() error { return batch[i].call(ctx, tx) })
-			if _, skipped := contrail.SkipReason(verdicts[i]); skipped {
+	err = w.apart(func(t *task) error {
+		defer t.hold(nil)
+		return w.config.Inbox.once(ctx, wanted, func(tx transaction, i int) error {
+			t.hold(tx)
+			err := w.callOne(ctx, t, &batch[i], tx)
+			verdicts[i] = err
+			if _, skipped := contrail.SkipReason(err); skipped {
 				return nil
 			}
-			return verdicts[i]
+			return err
 		})
 	})
-	if err == nil {
-		s.hooks.committed()
+	if err != nil {
+		return nil, err
 	}
-	return verdicts, err
-}
-
-// panicError is a panic as an error.
-type panicError struct {
-	value any
-	stack []byte
-}
-
-func (e *panicError) Error() string { return fmt.Sprintf("panic: %v", e.value) }
-
-func (e *panicError) Unwrap() error {
-	err, _ := e.value.(error)
-	return err
-}
-
-func protect(handle func() error) (err error) {
-	defer func() {
-		if value := recover(); value != nil {
-			err = &panicError{value: value, stack: debug.Stack()}
-		}
-	}()
-	return handle()
-}
-
-// errExited is the verdict on a handler that ended its goroutine.
-var errExited = errors.New("the handler called runtime.Goexit")
-
-// apart calls handle in a goroutine of its own, which a handler may end without taking its worker along.
-func apart(handle func() error) error {
-	verdict := make(chan error, 1)
-	go func() {
-		err := errExited
-		defer func() { verdict <- err }()
-		err = handle()
-	}()
-	return <-verdict
+	w.hooks.committed()
+	return verdicts, nil
 }

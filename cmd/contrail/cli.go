@@ -30,19 +30,22 @@ type globals struct {
 type cli struct {
 	globals
 
-	Demo      demoVerb      `cmd:"" help:"Show the whole way: draft invoices, relay their events, handle them, verify."`
-	Drain     drainVerb     `cmd:"" help:"Relay all that is settled now, and say what is left."`
-	Events    eventsVerb    `cmd:"" help:"List, show, append, import, export and follow events."`
-	Keys      keysVerb      `cmd:"" help:"Look after the keys of persons: list them, erase a person, change the key-encryption key."`
-	Migrate   migrateVerb   `cmd:"" help:"Create or update Contrail's tables in a database."`
-	Parked    parkedVerb    `cmd:"" help:"List, show, requeue, discard and purge the events that a relay has left out."`
-	Rebuild   rebuildVerb   `cmd:"" help:"Fill a stream that is new or was emptied."`
-	Relay     relayVerb     `cmd:"" help:"Relay events from the database to the stream until a signal comes."`
-	Relays    relaysVerb    `cmd:"" help:"List the relays that run; pause, resume, stop and dump them."`
-	Subscribe subscribeVerb `cmd:"" help:"Run the worked example's subscription and projection until a signal comes."`
-	Status    statusVerb    `cmd:"" help:"Tell how far the stream is behind the database, and who leads."`
-	Verify    verifyVerb    `cmd:"" help:"Compare the stream with the database, event by event."`
-	Version   versionVerb   `cmd:"" help:"Print the version."`
+	DeadLetters   deadLettersVerb   `cmd:"" help:"List, show, requeue, discard and purge the events that a subscription could not handle."`
+	Demo          demoVerb          `cmd:"" help:"Show the whole way: draft invoices, relay their events, handle them, verify."`
+	Drain         drainVerb         `cmd:"" help:"Relay all that is settled now, and say what is left."`
+	Events        eventsVerb        `cmd:"" help:"List, show, append, import, export and follow events."`
+	Keys          keysVerb          `cmd:"" help:"Look after the keys of persons: list them, erase a person, change the key-encryption key."`
+	Migrate       migrateVerb       `cmd:"" help:"Create or update Contrail's tables in a database."`
+	Parked        parkedVerb        `cmd:"" help:"List, show, requeue, discard and purge the events that a relay has left out."`
+	Projections   projectionsVerb   `cmd:"" help:"List, pause, resume and rebuild projections."`
+	Rebuild       rebuildVerb       `cmd:"" help:"Fill a stream that is new or was emptied."`
+	Relay         relayVerb         `cmd:"" help:"Relay events from the database to the stream until a signal comes."`
+	Relays        relaysVerb        `cmd:"" help:"List the relays that run; pause, resume, stop and dump them."`
+	Subscribe     subscribeVerb     `cmd:"" help:"Run the worked example's subscription and projection until a signal comes."`
+	Subscriptions subscriptionsVerb `cmd:"" help:"List subscriptions; pause, resume, reset and replay them."`
+	Status        statusVerb        `cmd:"" help:"Tell how far the stream is behind the database, and who leads."`
+	Verify        verifyVerb        `cmd:"" help:"Compare the stream with the database, event by event."`
+	Version       versionVerb       `cmd:"" help:"Print the version."`
 }
 
 // app is what every verb works with.

@@ -28,6 +28,7 @@ type servers struct {
 	deadLetters string
 	scratch     string // the database to drop; "": none was created
 	borrowed    bool   // the NATS server was given: what is made there is removed
+	listening   bool   // somebody had the broker's advisories captured before
 }
 
 const scratchPrefix = "contrail_demo_"
@@ -116,6 +117,8 @@ func (s *servers) claim(ctx context.Context, js jetstream.JetStream) error {
 			return fmt.Errorf("look for stream %s: %w", name, err)
 		}
 	}
+	_, err := js.Stream(ctx, wire.Advisories)
+	s.listening = err == nil
 	return s.app.checkSubjects(ctx, js, s.stream, s.prefix)
 }
 
@@ -134,7 +137,34 @@ func (s *servers) removeStreams(ctx context.Context, js jetstream.JetStream) err
 			faults = append(faults, fmt.Errorf("delete stream %s: %w", name, err))
 		}
 	}
-	return errors.Join(faults...)
+	return errors.Join(append(faults, s.removeAdvisories(ctx, js))...)
+}
+
+// removeAdvisories deletes the demo's consumers of the broker's advisories, and their stream, if the demo has made it and nobody else uses it by now.
+func (s *servers) removeAdvisories(ctx context.Context, js jetstream.JetStream) error {
+	stream, err := js.Stream(ctx, wire.Advisories)
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("look for stream %s: %w", wire.Advisories, err)
+	}
+	others := false
+	consumers := stream.ConsumerNames(ctx)
+	for name := range consumers.Name() {
+		if !strings.HasPrefix(name, s.stream+"_") {
+			others = true
+		} else if err := stream.DeleteConsumer(ctx, name); err != nil && !errors.Is(err, jetstream.ErrConsumerNotFound) {
+			return fmt.Errorf("delete consumer %s of stream %s: %w", name, wire.Advisories, err)
+		}
+	}
+	if err := consumers.Err(); err != nil || others || s.listening {
+		return err
+	}
+	if err := js.DeleteStream(ctx, wire.Advisories); err != nil && !errors.Is(err, jetstream.ErrStreamNotFound) {
+		return fmt.Errorf("delete stream %s: %w", wire.Advisories, err)
+	}
+	return nil
 }
 
 // close drops the scratch database and stops what was started. Whoever uses them has let go by then.

@@ -37,11 +37,15 @@ import (
 //	exits CODE CMD… runs a command that must exit with this very code; what it says on stderr must be our sentences or log lines, without passwords
 //	append N        appends N events
 //	sql STATEMENT   runs one statement in the database
+//	query VALUE SQL waits until a query answers with this text
 //	forge SUBJECT   publishes a message that is not an event
-//	await KIND [S]  waits for a leader or a caught-up relay of the stream S, EVENTS unless it is named, or for a read model that has every invoice
+//	await KIND [S]  waits for a leader or a caught-up relay of the stream S, EVENTS unless it is named, or for a read model that has every invoice: that
+//	                of the subscription (handled), or of the projection (projected)
 //	[!] empty       fails unless the server has no scratch database and NATS no (or with ! a) stream
 //	damage N…       fills the stream with all events and deletes those at the given positions
 //	stream CHANGE   makes, edits or deletes the stream EVENTS
+//	letters CHANGE  does with dead letters what subscriptions do: bury FILE, listen CONSUMER, handle CONSUMER N
+//	consumer CHANGE does with consumers of the stream EVENTS: settle NAME SEQUENCE, make NAME, age SEQUENCE
 //	json PATH VALUE compares a value in the JSON object on stdout, as in json verify.ok true
 func TestScripts(t *testing.T) {
 	t.Parallel()
@@ -58,8 +62,9 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-			"postgres": setPostgres, "nats": setNATS, "exits": exits, "append": appendEvents, "sql": execSQL, "forge": forge,
+			"postgres": setPostgres, "nats": setNATS, "exits": exits, "append": appendEvents, "sql": execSQL, "query": query, "forge": forge,
 			"await": await, "empty": requireEmpty, "json": compareJSON, "damage": damage, "stream": changeStream,
+			"letters": changeLetters, "consumer": changeConsumer,
 		},
 	})
 }
@@ -182,6 +187,17 @@ func execSQL(ts *testscript.TestScript, _ bool, args []string) {
 	withPool(ts, func(pool *pgxpool.Pool) error { _, err := pool.Exec(context.Background(), args[0]); return err })
 }
 
+func query(ts *testscript.TestScript, _ bool, args []string) {
+	withPool(ts, func(pool *pgxpool.Pool) error {
+		require.Eventually(tbOf(ts), func() bool {
+			var text string
+			err := pool.QueryRow(context.Background(), args[1]).Scan(&text)
+			return err == nil && text == args[0]
+		}, 30*time.Second, 10*time.Millisecond, args[1])
+		return nil
+	})
+}
+
 func forge(ts *testscript.TestScript, _ bool, args []string) {
 	withJetStream(ts, func(js jetstream.JetStream) error {
 		_, err := js.Publish(context.Background(), args[0], []byte(`{"specversion":"1.0","id":"1","source":"/orders","type":"OrderPlaced"}`))
@@ -212,8 +228,9 @@ func isSo(pool *pgxpool.Pool, js jetstream.JetStream, kind, stream string) bool 
 		return err == nil && status.Leader != "" && status.LagEvents == 0
 	}
 	var missing int
+	table := map[string]string{"handled": "invoices", "projected": "statement_invoices"}[kind]
 	err = pool.QueryRow(context.Background(), `SELECT count(*) FROM contrail.events e WHERE type = 'InvoiceDrafted'
-		AND NOT EXISTS (SELECT FROM invoicing.invoices i WHERE 'invoice-' || i.id = e.stream)`).Scan(&missing)
+		AND NOT EXISTS (SELECT FROM invoicing.`+table+` i WHERE 'invoice-' || i.id = e.stream)`).Scan(&missing)
 	return err == nil && missing == 0
 }
 

@@ -1,5 +1,5 @@
--- contrail_operate: pauses and stops relays, and decides about the events that they have parked. What it decides about it sees only as a member
--- of contrail_read.
+-- contrail_operate: pauses and stops relays, pauses projections and has them rebuilt, and decides about the events that relays have parked. What
+-- it decides about it sees only as a member of contrail_read.
 DO $$ BEGIN
   IF to_regrole('contrail_operate') IS NULL THEN CREATE ROLE contrail_operate NOLOGIN; END IF;
 EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; -- somebody else was faster
@@ -8,3 +8,5 @@ GRANT USAGE ON SCHEMA contrail TO contrail_operate;
 GRANT SELECT ON contrail.migrations, contrail.store TO contrail_operate;
 GRANT SELECT, INSERT, UPDATE ON contrail.relays TO contrail_operate;
 GRANT SELECT, INSERT, UPDATE, DELETE ON contrail.parked, contrail.relay_processes TO contrail_operate;
+GRANT SELECT, UPDATE ON contrail.projections TO contrail_operate;
+GRANT SELECT, INSERT, UPDATE ON contrail.rebuilds TO contrail_operate;

@@ -5,5 +5,5 @@ DO $$ BEGIN
 EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; -- somebody else was faster
 END $$;
 GRANT USAGE ON SCHEMA contrail TO contrail_read;
-GRANT SELECT ON contrail.events, contrail.events_position_seq, contrail.store, contrail.migrations, contrail.relays, contrail.parked, contrail.relay_processes
-  TO contrail_read;
+GRANT SELECT ON contrail.events, contrail.events_position_seq, contrail.store, contrail.migrations, contrail.relays, contrail.parked, contrail.relay_processes,
+  contrail.projections, contrail.rebuilds TO contrail_read;

@@ -20,17 +20,18 @@ import (
 // StatementName is the usual name of the statement's projection, and of its checkpoint.
 const StatementName = "statement"
 
-// NewStatementProjection returns the projection that keeps the organisations' statements in the pool's database. Name and Filter are filled in
-// where config leaves them out; errors are those of [subscribers.NewProjection].
+// NewStatementProjection returns the projection that keeps the organisations' statements in the pool's database. Name and Categories are filled in
+// where config leaves them out, and Tables always; errors are those of [subscribers.NewProjection].
 func NewStatementProjection(
 	js jetstream.JetStream, pool *pgxpool.Pool, config subscribers.ProjectionConfig,
 ) (*subscribers.Projection, error) {
 	if config.Name == "" {
 		config.Name = StatementName
 	}
-	if len(config.Filter) == 0 {
-		config.Filter = subjects(config.Prefix, invoice.Category)
+	if len(config.Filter) == 0 && len(config.Categories) == 0 {
+		config.Categories = []string{invoice.Category}
 	}
+	config.Tables = []string{"invoicing.statement_invoices", "invoicing.statement_lines"}
 	return subscribers.NewProjection(js, pool, config, statement{logger: config.Logger, codec: codec.MustNew(invoice.Events()...)}.project)
 }
 
@@ -89,8 +90,9 @@ func projectInvoice(ctx context.Context, tx pgx.Tx, e contrail.Recorded, event i
 	return nil
 }
 
-// keepSubTotalSQL locks one row. What is open stays as it is: only a draft, for which nothing is owed yet, can be updated.
-const keepSubTotalSQL = `INSERT INTO invoicing.statement_invoices (id, currency_code, sub_total) VALUES ($1, $2, $3::text::numeric)
+// keepSubTotalSQL locks one row. What is open stays as it is: only a draft, for which nothing is owed yet, can be updated. The tables are named
+// without their schema: those that are built anew stand in another.
+const keepSubTotalSQL = `INSERT INTO statement_invoices (id, currency_code, sub_total) VALUES ($1, $2, $3::text::numeric)
 ON CONFLICT (id) DO UPDATE SET currency_code = excluded.currency_code, sub_total = excluded.sub_total`
 
 func keepSubTotal(ctx context.Context, tx pgx.Tx, id string, body invoice.Body) error {
@@ -110,11 +112,11 @@ type movement struct {
 // moveSQL locks one row. Once issued, the whole sub-total is open; whatever comes after that closes what is open.
 const moveSQL = `WITH before AS (
 	SELECT id, currency_code, open, CASE WHEN $5 = 'issued' THEN sub_total ELSE 0 END AS target
-	FROM invoicing.statement_invoices WHERE id = $4 FOR UPDATE
+	FROM statement_invoices WHERE id = $4 FOR UPDATE
 ), moved AS (
-	UPDATE invoicing.statement_invoices s SET open = before.target FROM before WHERE s.id = before.id
+	UPDATE statement_invoices s SET open = before.target FROM before WHERE s.id = before.id
 )
-INSERT INTO invoicing.statement_lines (position, tenant_id, organisation_id, invoice_id, movement, amount, currency_code, moved_at)
+INSERT INTO statement_lines (position, tenant_id, organisation_id, invoice_id, movement, amount, currency_code, moved_at)
 SELECT $1, $2, $3, before.id, $5, before.target - before.open, before.currency_code, $6 FROM before`
 
 func move(ctx context.Context, tx pgx.Tx, e contrail.Recorded, by movement) error {

@@ -85,7 +85,7 @@ func (w *headerWriter) finish() {
 	}
 }
 
-// decodeBinary reads what [BinaryHeader] wrote, and the payload.
+// decodeBinary reads any CloudEvent in binary mode.
 func decodeBinary(header map[string][]string, payload []byte) (Message, error) {
 	attributes := make(headers, len(header))
 	r := reader{attributes: attributes}

@@ -192,6 +192,9 @@ func FuzzDecodeMessageInBinary(f *testing.F) {
 	f.Add("tenantid", "", "ce-streamversion", "-1", []byte(`null`))
 	f.Add("Tenant_Id", "%", "Contrail-Resent", "requeue", []byte(`[`))
 	f.Fuzz(func(t *testing.T, attribute, value, name, other string, payload []byte) {
+		if strings.Contains(attribute+name, "_") {
+			return // CloudEvents has no such attributes; they are read, but written without it
+		}
 		header := binary(sample())
 		header["ce-"+attribute] = []string{value}
 		header[name] = []string{other}

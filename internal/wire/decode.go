@@ -96,6 +96,22 @@ func parse[T any](r *reader, name string, read func(string) (T, error)) T {
 	return value
 }
 
+// decodeStructured reads any CloudEvent in structured mode.
+func decodeStructured(payload []byte) (Message, error) {
+	var attributes members
+	if err := json.Unmarshal(payload, &attributes); err != nil {
+		return Message{}, &ForeignError{Reason: "the payload is not a JSON object: " + err.Error()}
+	}
+	data, found := attributes["data"]
+	delete(attributes, "data")
+	r := reader{attributes: attributes}
+	message := r.message(data)
+	if !found {
+		r.fail("data", "is missing")
+	}
+	return message, r.err
+}
+
 // members are the attributes of structured mode: those of a JSON object.
 type members map[string]json.RawMessage
 
@@ -128,15 +144,21 @@ func unquote(raw json.RawMessage) (text string, quoted bool) {
 	return text, err == nil
 }
 
-// keyOf is the metadata key that became an attribute.
+// keyOf is the metadata key that became an attribute. Where [contrail.Attribute] changes nothing, that is the attribute.
 func keyOf(attribute string) string {
-	for _, key := range []string{
-		contrail.KeyCorrelationID, contrail.KeyCausationID, contrail.KeyTenantID, contrail.KeyUserID,
-		contrail.KeySchemaVersion, contrail.KeySealedWith,
-	} {
-		if attribute == contrail.Attribute(key) {
-			return key
-		}
+	switch attribute {
+	case "correlationid":
+		return contrail.KeyCorrelationID
+	case "causationid":
+		return contrail.KeyCausationID
+	case "tenantid":
+		return contrail.KeyTenantID
+	case "userid":
+		return contrail.KeyUserID
+	case "schemaversion":
+		return contrail.KeySchemaVersion
+	case "keyid":
+		return contrail.KeySealedWith
 	}
 	return attribute
 }

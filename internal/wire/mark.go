@@ -3,6 +3,7 @@ package wire
 import (
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/contrail-events/contrail"
 )
@@ -22,6 +23,9 @@ func Mark(header map[string][]string, resent string, after contrail.Position) {
 
 // readMark fills in what [Mark] wrote; both headers are there, or none.
 func (m *Message) readMark(header map[string][]string) error {
+	if !mayBeMarked(header) {
+		return nil
+	}
 	resent, marked := lookUp(header, HeaderResent)
 	text, placed := lookUp(header, HeaderAfter)
 	switch {
@@ -40,4 +44,15 @@ func (m *Message) readMark(header map[string][]string) error {
 	}
 	m.Resent, m.After = resent, contrail.Position(after)
 	return nil
+}
+
+// mayBeMarked looks through the headers once for any like those of [Mark], which few messages have.
+func mayBeMarked(header map[string][]string) bool {
+	const both = "Contrail-" // is how their names begin
+	for name := range header {
+		if len(name) > len(both) && strings.EqualFold(name[:len(both)], both) {
+			return true
+		}
+	}
+	return false
 }

@@ -1,7 +1,6 @@
 package wire
 
 import (
-	"encoding/json"
 	"strings"
 
 	"github.com/contrail-events/contrail"
@@ -26,31 +25,29 @@ func (e *ForeignError) Error() string { return "not an event of Contrail's: " + 
 // meaning get their metadata keys back (correlationid becomes correlation_id); others keep the attribute's name. The names of headers
 // may be in any case, as other clients send them on. The result shares no memory with the payload.
 func DecodeMessage(header map[string][]string, payload []byte) (Message, error) {
-	decode := func() (Message, error) { return Decode(payload) }
-	if isBinary(header) {
-		decode = func() (Message, error) { return decodeBinary(header, payload) }
-	}
-	message, err := decode()
+	message, err := decode(header, payload)
 	if err == nil {
 		err = message.readMark(header)
 	}
 	return message, err
 }
 
+func decode(header map[string][]string, payload []byte) (Message, error) {
+	if !isBinary(header) {
+		return Decode(payload)
+	}
+	if message, ok := verbatimBinary(header, payload); ok {
+		return message, nil
+	}
+	return decodeBinary(header, payload)
+}
+
 // Decode reads the payload of a message in structured mode as [DecodeMessage] does.
 func Decode(payload []byte) (Message, error) {
-	var attributes members
-	if err := json.Unmarshal(payload, &attributes); err != nil {
-		return Message{}, &ForeignError{Reason: "the payload is not a JSON object: " + err.Error()}
+	if message, ok := verbatimStructured(payload); ok {
+		return message, nil
 	}
-	data, found := attributes["data"]
-	delete(attributes, "data")
-	r := reader{attributes: attributes}
-	message := r.message(data)
-	if !found {
-		r.fail("data", "is missing")
-	}
-	return message, r.err
+	return decodeStructured(payload)
 }
 
 // isBinary follows CloudEvents: the content type of structured mode decides, and otherwise the attributes, which binary mode can't do without.

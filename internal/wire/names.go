@@ -13,7 +13,8 @@ const (
 	DefaultStream      = "EVENTS"      // the JetStream stream
 	DefaultPrefix      = "events"      // the first token of its subjects
 	DefaultDeadLetters = "DEADLETTERS" // the JetStream stream of dead letters
-	DeadLetterPrefix   = "deadletters" // the first token of its subjects
+
+	Advisories = "CONTRAIL_ADVISORIES" // the JetStream stream that takes the broker's advisories about consumers
 )
 
 // Headers of a message.

@@ -1,0 +1,16 @@
+package plain_test
+
+import (
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"github.com/contrail-events/contrail/internal/pgtest"
+)
+
+func TestMain(m *testing.M) {
+	const server = "github.com/nats-io/nats-server/v2/server"
+	goleak.VerifyTestMain(pgtest.M{M: m},
+		// nats-server itself leaves these behind when a stream is deleted while the server stops.
+		goleak.IgnoreAnyFunction(server+".(*fileStore).flushStreamStateLoop"), goleak.IgnoreAnyFunction(server+"/ats.Register.func1"))
+}
