@@ -125,7 +125,7 @@ func (s *session) isForbidden(err error) bool {
 
 // advisoryConsumer creates the subscription's consumer of advisories. All its processes share it.
 func (s *session) advisoryConsumer(ctx context.Context, stream string, subjects []string) (jetstream.Consumer, error) {
-	name := s.config.Stream + "_" + s.config.Durable
+	name := s.config.Stream + "_" + s.feeds[0].name // of a partition, its own
 	existing, err := s.js.Consumer(ctx, stream, name)
 	switch {
 	case errors.Is(err, jetstream.ErrConsumerNotFound):

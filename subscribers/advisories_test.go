@@ -3,12 +3,10 @@ package subscribers_test
 import (
 	"context"
 	"testing"
-	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/stretchr/testify/require"
 
-	"github.com/contrail-events/contrail"
 	"github.com/contrail-events/contrail/internal/natstest"
 	"github.com/contrail-events/contrail/internal/wire"
 	"github.com/contrail-events/contrail/subscribers"
@@ -144,13 +142,7 @@ func TestAdvisoriesGoOn(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
-			sub := w.subscribe(t, subscribers.Config{})
-			subscribers.Handle(sub, func(context.Context, contrail.Delivered[drafted]) error {
-				return contrail.RetryAfter(time.Hour, errBroken)
-			})
-			run(t, sub)
-			w.publish(t, "invoice-1", drafted{N: 1})
-			eventually(t, func() bool { return sub.Stats().Retried == 1 })
+			w.awaitRetry(t)
 			listening := func() bool {
 				consumer, err := w.js.Consumer(t.Context(), advisoryStream, "EVENTS_test")
 				return err == nil && consumer.CachedInfo().NumWaiting > 0

@@ -49,10 +49,13 @@ func runAdvisoryChild(role string) {
 	exitOn(err)
 	inHand, err := strconv.Atoi(os.Getenv(inHandVariable))
 	exitOn(err)
-	sub, err := subscribers.New(js, subscribers.Config{
+	config := subscribers.Config{
 		Durable: "test", Inbox: subscribers.NewInbox(pool), AckWait: shortWait, MaxDeliver: maxDeliver, MaxAckPending: inHand,
-		Concurrency: 1, InboxBatch: 1,
-	})
+	}
+	if role != roleExits {
+		config.Concurrency, config.InboxBatch = 1, 1
+	}
+	sub, err := subscribers.New(js, config)
 	exitOn(err)
 	if role == roleCommits {
 		sub.OnCommitted(func() {

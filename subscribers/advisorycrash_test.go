@@ -2,8 +2,10 @@ package subscribers_test
 
 import (
 	"fmt"
+	"strconv"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -12,57 +14,38 @@ import (
 	"github.com/contrail-events/contrail/subscribers"
 )
 
-// A handler that ends the process on one event, at every attempt: the others take effect, once, and that one becomes a dead letter.
+// A handler that ends the process on one event, at every attempt: the others take effect, once, and that one becomes a dead letter. Whatever else the
+// process has in hand loses its deliveries along with it, and gets another chance.
 func TestHandlerThatExitsTheProcess(t *testing.T) {
 	t.Parallel()
-	w, pool := newWorld(t), pgtest.New(t)
-	createEffects(t, pool)
-	const count, maxDeliver = 40, 4
-	w.publishMany(t, count, 8)
-	for range maxDeliver {
-		w.startChild(t, pool, roleExits, maxDeliver, 1).awaitExit(t)
+	for _, maxDeliver := range []int{2, 4} {
+		t.Run(strconv.Itoa(maxDeliver), func(t *testing.T) {
+			t.Parallel()
+			w, pool := newWorld(t), pgtest.New(t)
+			createEffects(t, pool)
+			const count = 40
+			w.publishMany(t, count, 8)
+			for range maxDeliver {
+				w.startChild(t, pool, roleExits, maxDeliver, 2048).awaitExit(t)
+			}
+			w.startChild(t, pool, roleExits, maxDeliver, 2048) // and this one goes on
+			require.Eventually(t, func() bool { // an advisory that was sent to a process that died comes again after a while
+				events, _ := effects(t, pool)
+				return events == count-1
+			}, 4*patience, 20*time.Millisecond)
+			letter := w.awaitLetters(t, 1)[0]
+			require.Equal(t, poison, numberIn(t, letter))
+			require.Equal(t, subscribers.ReasonCrashed, letter.Reason)
+			require.Equal(t, maxDeliver, letter.Deliveries)
+			require.Contains(t, letter.Error, fmt.Sprintf("nobody answered its last delivery, of %d", maxDeliver))
+			require.Equal(t, uint64(poison+1), letter.Sequence)
+			require.Equal(t, "events.invoice.5.InvoiceDrafted", letter.Subject)
+			require.NotEmpty(t, letter.MsgID)
+			require.True(t, letter.FailedAt.After(letter.PublishedAt))
+			events, times := effects(t, pool)
+			require.Equal(t, [2]int{count - 1, count - 1}, [2]int{events, times})
+		})
 	}
-	w.startChild(t, pool, roleExits, maxDeliver, 1) // and this one goes on
-	w.settled(t)
-	letter := w.awaitLetters(t, 1)[0]
-	require.Equal(t, poison, numberIn(t, letter))
-	require.Equal(t, subscribers.ReasonCrashed, letter.Reason)
-	require.Equal(t, maxDeliver, letter.Deliveries)
-	require.Contains(t, letter.Error, "nobody answered its last delivery, of 4")
-	require.Equal(t, uint64(poison+1), letter.Sequence)
-	require.Equal(t, "events.invoice.5.InvoiceDrafted", letter.Subject)
-	require.NotEmpty(t, letter.MsgID)
-	require.True(t, letter.FailedAt.After(letter.PublishedAt))
-	events, times := effects(t, pool)
-	require.Equal(t, [2]int{count - 1, count - 1}, [2]int{events, times})
-}
-
-// Where a process has many events in hand, those lose their deliveries along with the one that kills it, and may become dead letters, too. None
-// is lost, and none is both.
-func TestHandlerThatExitsWithManyInHand(t *testing.T) {
-	t.Parallel()
-	w, pool := newWorld(t), pgtest.New(t)
-	createEffects(t, pool)
-	const count, maxDeliver = 40, 2
-	w.publishMany(t, count, 8)
-	for range maxDeliver {
-		w.startChild(t, pool, roleExits, maxDeliver, count).awaitExit(t)
-	}
-	w.startChild(t, pool, roleExits, maxDeliver, count)
-	w.settled(t)
-	eventually(t, func() bool {
-		events, _ := effects(t, pool)
-		return events+len(w.deadLetters(t)) == count
-	})
-	w.heeded(t, 1)
-	var letters []int
-	for _, letter := range w.deadLetters(t) {
-		require.Equal(t, subscribers.ReasonCrashed, letter.Reason)
-		letters = append(letters, numberIn(t, letter))
-	}
-	require.Contains(t, letters, poison)
-	events, times := effects(t, pool)
-	require.Equal(t, [2]int{count - len(letters), count - len(letters)}, [2]int{events, times})
 }
 
 // The broker gives the event up while nobody runs, and is restarted itself before anybody does.

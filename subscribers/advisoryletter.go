@@ -6,8 +6,6 @@ import (
 	"log/slog"
 	"slices"
 
-	"github.com/nats-io/nats.go/jetstream"
-
 	"github.com/contrail-events/contrail"
 	"github.com/contrail-events/contrail/internal/seek"
 )
@@ -20,9 +18,6 @@ type givenUp struct {
 	message *seek.Message // nil: the stream does not have it any more
 	here    *delivery     // this process still has it, and waits for the broker to deliver it again; else nil
 }
-
-// requeued tells whether a person wanted the event handled once more.
-func (g *givenUp) requeued(config Config) bool { return g.from.stream != config.Stream }
 
 // settle sees to it that an event that the broker has given up has either taken effect or is a dead letter. Nil: there is nothing left to
 // do for it.
@@ -64,6 +59,12 @@ func (s *session) settleFound(ctx context.Context, g *givenUp, known trace) erro
 		s.noLetter(ctx, g.advisory, "it was handled here, and the answer came too late for the broker")
 		return nil
 	}
+	switch chance, err := s.hasChance(ctx, g.advisory, letter); {
+	case err != nil:
+		return err
+	case chance:
+		return s.giveChance(ctx, g.advisory, letter)
+	}
 	told, err := s.told(ctx, g, letter)
 	if err != nil {
 		return fmt.Errorf("look for an earlier dead letter of event %d of %s: %w", letter.Sequence, letter.Stream, err)
@@ -103,12 +104,8 @@ func (s *session) lastLetter(g *givenUp) DeadLetter {
 	letter := DeadLetter{Stream: g.Stream, Subject: unknownSubject, Sequence: g.Sequence}
 	switch {
 	case g.message != nil:
-		letter = DeadLetter{
-			Stream: g.Stream, Subject: g.message.Subject, Sequence: g.Sequence, PublishedAt: g.message.Time,
-			MsgID: g.message.Header.Get(jetstream.MsgIDHeader), Header: g.message.Header, Data: g.message.Data,
-		}
-		if origin, err := ParseDeadLetter(letter.Header, letter.Data); err == nil && g.requeued(s.config) {
-			letter = origin
+		if d, err := newDelivery(g.from, storedMsg{raw: &g.message.RawStreamMsg, stream: g.Stream}); err == nil {
+			letter = s.letter(d, g.deadReason(), nil)
 		}
 	case g.here != nil:
 		letter = s.letter(g.here, g.deadReason(), nil)

@@ -23,8 +23,14 @@ const advisoryStream = "CONTRAIL_ADVISORIES"
 // awaitLetters waits until there are so many.
 func (w *world) awaitLetters(tb testing.TB, count int) []subscribers.DeadLetter {
 	tb.Helper()
-	w.awaitMessages(tb, wire.DefaultDeadLetters, count)
-	letters := w.deadLetters(tb)
+	var letters []subscribers.DeadLetter
+	require.Eventually(tb, func() bool {
+		if _, err := w.js.Stream(tb.Context(), wire.DefaultDeadLetters); err != nil {
+			return false
+		}
+		letters = w.deadLetters(tb)
+		return len(letters) >= count
+	}, 4*patience, 20*time.Millisecond)
 	require.Len(tb, letters, count)
 	return letters
 }
@@ -99,6 +105,31 @@ func (w *world) handling(tb testing.TB, config subscribers.Config) *subscribers.
 		subscribers.Handle(sub, succeed)
 	}
 	return sub
+}
+
+// awaitRetry runs a subscription until it waits for the retry of the one event that is in hand. The other one is acknowledged behind it, which
+// shows that the broker has heard of the retry: if a message is deleted at that very moment nothing is said of it.
+func (w *world) awaitRetry(tb testing.TB) (awaited contrail.Recorded) {
+	tb.Helper()
+	sub := w.subscribe(tb, subscribers.Config{Concurrency: 1})
+	subscribers.Handle(sub, func(_ context.Context, e contrail.Delivered[drafted]) error {
+		if e.Data.N == 1 {
+			return contrail.RetryAfter(time.Hour, errBroken)
+		}
+		return nil
+	})
+	run(tb, sub)
+	awaited = w.publish(tb, "invoice-1", drafted{N: 1})
+	w.publish(tb, "invoice-2", drafted{N: 2})
+	eventually(tb, func() bool {
+		consumer, err := w.js.Consumer(tb.Context(), wire.DefaultStream, "test")
+		if err != nil {
+			return false
+		}
+		info := consumer.CachedInfo()
+		return info.Delivered.Stream == 2 && info.NumAckPending == 1
+	})
+	return awaited
 }
 
 // lookedAt waits until an advisory was, and put off. That takes a while where a frozen process has got it first.

@@ -15,7 +15,8 @@
 //
 //   - Order: the events of one stream are handled one after another in a process, in stream order. While one waits for its retry its later
 //     siblings wait too, and other streams go on. Processes that share a durable keep no order between them, nor does a process that
-//     starts where another one died: what the dead one had in hand comes back after AckWait. A [Projection] keeps order always.
+//     starts where another one died: what the dead one had in hand comes back after AckWait. With Config.Partitions and an inbox they do. A [Projection] keeps
+//     order always.
 //
 //   - An event that the relay publishes once more, to repair its stream, is a new message. An inbox knows it; to [Handle] it is one more
 //     delivery. One that had been left out and is requeued comes late, behind later events of its stream. What a [Projection] makes of the
@@ -35,7 +36,8 @@
 // # What counts as a delivery
 //
 // The broker counts deliveries, not calls: a process that dies, or is drained with the event in its queue, has used one up. An event on its
-// last delivery is therefore still handled while draining. An unreachable database is not the handler's fault and uses up none:
+// last delivery is therefore still handled while draining, and by itself. One whose deliveries were used up in the hands of processes that died on account of
+// another event gets another chance. An unreachable database is not the handler's fault and uses up none:
 // the event is kept in progress and tried again here, until the database is back. So it is with a key that can't be fetched, or not be
 // unwrapped for want of a key-encryption key.
 package subscribers

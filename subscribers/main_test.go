@@ -12,6 +12,7 @@ import (
 // TestMain also plays the process that is killed: see child_test.go.
 func TestMain(m *testing.M) {
 	if role := os.Getenv(roleVariable); role != "" {
+		runWiredChild(role)
 		runAdvisoryChild(role)
 		runChild(role)
 	}

@@ -23,10 +23,12 @@ type lease struct {
 
 func newLease(length time.Duration) *lease { return &lease{length: length} }
 
-// renewed lengthens the lease, by a renewal that was sent at a time and has arrived.
+// renewed lengthens the lease, by a renewal that was sent at a time and has arrived. It may have run out before, and nobody have noticed, in a process
+// that was frozen.
 func (l *lease) renewed(sent time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.endIfOver()
 	l.until = sent.Add(l.length)
 	if l.timer == nil {
 		l.timer = time.AfterFunc(time.Until(l.until), l.lapse)
@@ -46,18 +48,23 @@ func (l *lease) valid() bool {
 func (l *lease) lapse() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.endIfOver()
+}
+
+func (l *lease) endIfOver() {
 	if l.end != nil && !time.Now().Before(l.until) {
 		l.end()
 	}
 }
 
-// context ends when the lease runs out; a lease that is renewed later allows a new one. The values are ctx's.
+// context ends when the lease runs out, or has ended; a lease that is renewed later allows a new one. The values are ctx's.
 func (l *lease) context(ctx context.Context) context.Context {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.life == nil || l.life.Err() != nil {
 		l.life, l.end = context.WithCancel(context.WithoutCancel(ctx))
 	}
+	l.endIfOver()
 	return l.life
 }
 

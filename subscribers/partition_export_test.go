@@ -30,6 +30,17 @@ func Shares(members, owners []string) map[string]int {
 	return roster.shares()
 }
 
+// RenewedTooLate tells whether what a lease allowed goes on when the lease is renewed after it has run out, and before anybody has noticed.
+func RenewedTooLate(ctx context.Context) (goesOn bool) {
+	l := newLease(time.Hour)
+	defer l.close()
+	l.renewed(time.Now())
+	life := l.context(ctx)
+	l.until = time.Now().Add(-time.Second)
+	l.renewed(time.Now())
+	return life.Err() == nil
+}
+
 // PruneOnce prunes the copies of a partitioned subscription that were settled one call ago. It returns what is settled by now.
 func (s *Subscription) PruneOnce(ctx context.Context, settled uint64) (uint64, error) {
 	return (&division{Subscription: s}).pruneOnce(ctx, settled)

@@ -34,6 +34,10 @@ func (d *division) dissolve(ctx context.Context, found jetstream.Stream, divided
 	if err := d.registry.saveBegin(ctx, begin); err != nil {
 		return err
 	}
+	now, err := d.js.Stream(ctx, d.name())
+	if err != nil || !now.CachedInfo().Created.Equal(found.CachedInfo().Created) {
+		return fmt.Errorf("another process divides the events of %s as well: %w", d.config.Durable, errAgain)
+	}
 	if err := d.js.DeleteStream(ctx, d.name()); err != nil && !errors.Is(err, jetstream.ErrStreamNotFound) {
 		return fmt.Errorf("delete stream %s, which is divided into %d: %w", d.name(), divided, err)
 	}

@@ -270,3 +270,17 @@ func TestPartitionsRefuseAForeignStream(t *testing.T) {
 	subscribers.Handle(sub, (&numbers{}).handle)
 	require.ErrorContains(t, sub.Run(t.Context()), "stream EVENTS_test exists, and was not made for the partitions of test")
 }
+
+// What is wrong with the handlers ends Run, whichever session learns of it.
+func TestPartitionsEndWithAFault(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	sub := w.member(t, divided())
+	subscribers.Handle(sub, (&numbers{}).handle)
+	ended := make(chan error, 1)
+	go func() { ended <- sub.Run(t.Context()) }()
+	w.shares(t, 4)
+	subscribers.Handle(sub, func(context.Context, contrail.Delivered[issued]) error { return nil })
+	require.ErrorContains(t, receive(t, ended), "register handlers before Run")
+	w.shares(t)
+}

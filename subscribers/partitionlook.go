@@ -59,11 +59,17 @@ func (h *takeover) look(ctx context.Context, known *looks) (bool, error) {
 	} else {
 		known.even = 0
 	}
+	delivered := known.upTo.Consumer
 	switch {
 	case info.NumAckPending == 0, known.even > 1 && !orphans:
-		return h.resume(gaps, info.Delivered.Consumer), nil
+		delivered = info.Delivered.Consumer
 	case h.count(known.upTo.Stream) >= known.pending && orphans, time.Since(known.began) > h.config.AckWait*4/3:
-		return h.resume(gaps, known.upTo.Consumer), nil
+	default:
+		return false, nil
 	}
-	return false, nil
+	if !h.resume(gaps, delivered) {
+		*known = looks{} // something has gone elsewhere since
+		return false, nil
+	}
+	return true, nil
 }

@@ -174,7 +174,7 @@ func (p *partitions) end(ctx context.Context, t *tenure) {
 			slog.String("consumer", p.config.Durable), slog.Int("partition", t.partition), slog.Any("error", err))
 	}
 	if t.err != nil {
-		p.leave(ctx, t.err)
+		p.leave(ctx, configError{t.err}) // a session does not end by itself for what will mend
 	}
 }
 

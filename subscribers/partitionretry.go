@@ -21,7 +21,7 @@ type retries struct {
 	*registry
 
 	partition int
-	lease     *lease
+	valid     func() bool     // whether the member has held the partition under its lease ever since it took it over
 	ctx       context.Context //nolint:containedctx // a message's methods have none
 	log       *slog.Logger
 
@@ -83,6 +83,9 @@ func (r *retries) inherit(ctx context.Context, hand *takeover, inherited []retry
 // fetch reads an event of a feed that was not delivered; nil: it is gone.
 func (s *session) fetch(ctx context.Context, from *feed, sequence uint64) (*delivery, error) {
 	stream, err := s.js.Stream(ctx, from.stream)
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		return nil, nil //nolint:nilnil // none, and no fault
+	}
 	if err != nil {
 		return nil, fmt.Errorf("look up stream %s: %w", from.stream, err)
 	}
@@ -117,7 +120,8 @@ func (m storedMsg) Headers() nats.Header { return m.raw.Header }
 func (m storedMsg) Subject() string      { return m.raw.Subject }
 func (m storedMsg) Data() []byte         { return m.raw.Data }
 
-// partitionMsg is a delivery of a partition's event. When the member's lease has run out it keeps nothing alive, and gives back what it has.
+// partitionMsg is a delivery of a partition's event. When the member's lease has run out, be it that it has got another, it keeps nothing
+// alive, and gives back what it has.
 type partitionMsg struct {
 	jetstream.Msg
 
@@ -127,7 +131,7 @@ type partitionMsg struct {
 
 // InProgress says nothing without a lease: the event is delivered to the partition's next owner.
 func (m partitionMsg) InProgress() error {
-	if !m.retries.lease.valid() {
+	if !m.retries.valid() {
 		return nil
 	}
 	return m.Msg.InProgress() //nolint:wrapcheck // it is a message
@@ -136,7 +140,7 @@ func (m partitionMsg) InProgress() error {
 // NakWithDelay puts off nothing without a lease: it is for the partition's next owner to decide.
 func (m partitionMsg) NakWithDelay(delay time.Duration) error {
 	switch {
-	case !m.retries.lease.valid():
+	case !m.retries.valid():
 		return m.Nak()
 	case delay > farOff:
 		m.retries.put(m.sequence, delay)

@@ -18,43 +18,47 @@ type tenure struct {
 // begin starts to handle the events of a partition. The tenure is sent to ended when it is over.
 func (p *partitions) begin(ctx context.Context, partition int, revision uint64, orphans bool) {
 	t := &tenure{partition: partition, revision: revision}
-	ctx, t.cancel = context.WithCancel(p.lease.context(ctx))
+	lease := p.lease
+	life := lease.context(ctx)
+	ctx, t.cancel = context.WithCancel(life)
 	p.tenures[partition] = t
+	kept := &retries{
+		registry: p.registry, partition: partition, ctx: context.WithoutCancel(ctx), log: p.config.Logger, noted: map[uint64]struct{}{},
+		valid: func() bool { return life.Err() == nil && lease.valid() },
+	}
 	inherited := p.inherited(partition)
 	p.config.Logger.InfoContext(ctx, "taking over a partition", slog.String("consumer", p.config.Durable), slog.String("member", p.registry.own),
 		slog.Int("partition", partition), slog.Bool("former_owner_is_gone", orphans))
 	go func() {
 		defer t.cancel()
-		t.err = p.handle(ctx, partition, orphans, inherited)
+		t.err = p.handle(ctx, kept, orphans, inherited)
 		p.ended <- t
 	}()
 }
 
 // handle runs the session of a partition until ctx ends.
-func (p *partitions) handle(ctx context.Context, partition int, orphans bool, inherited []retryAt) error {
-	kept := &retries{
-		registry: p.registry, partition: partition, lease: p.lease, ctx: context.WithoutCancel(ctx), log: p.config.Logger,
-		noted: map[uint64]struct{}{},
-	}
+func (p *partitions) handle(ctx context.Context, kept *retries, orphans bool, inherited []retryAt) error {
 	var hand *takeover
-	from := p.partitionFeed(partition, func(d *delivery) {
+	from := p.partitionFeed(kept.partition, func(d *delivery) {
 		p.uncopy(d)
 		d.msg = partitionMsg{Msg: d.msg, retries: kept, sequence: d.sequence}
-		hand.arrive(d.meta.Sequence)
+		if d.meta.NumDelivered > 0 { // else it was read from the stream
+			hand.arrive(d.meta.Sequence)
+		}
 	})
 	s := newSession(p.Subscription, from)
 	hand = newTakeover(s, from, orphans)
 	link := s.scheduler.link
 	s.scheduler.link = func() (uint64, bool) { // without a lease nobody knows what has become of a retry
 		reconnects, connected := link()
-		return reconnects, connected && p.lease.valid()
+		return reconnects, connected && kept.valid()
 	}
 	_, err := insist(ctx, p.config, func(ctx context.Context) (bool, error) { return true, kept.inherit(ctx, hand, inherited) })
 	if err != nil {
 		return err
 	}
 	defer context.AfterFunc(ctx, func() { s.halt() })()
-	return p.together(ctx, s, partition, hand)
+	return p.together(ctx, s, kept.partition, hand)
 }
 
 // together runs a session and what goes with it.

@@ -217,6 +217,7 @@ func (s *session) receive(ctx context.Context, from *feed, msg jetstream.Msg) {
 	}
 	s.counters.delivered.Add(1)
 	d.form = s.formOf(d.eventType)
+	d.alone = d.alone || s.isTrial(d)
 	switch s.scheduler.admit(d) {
 	case admitted:
 	case repeated:

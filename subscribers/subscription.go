@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/nats-io/nats.go/jetstream"
 )
 
@@ -19,6 +20,8 @@ type Subscription struct {
 	beginning beginning
 	counters  counters
 	hooks     hooks
+	id        string        // of the subscription in this process
+	trials    chan struct{} // has room for one
 
 	mu       sync.Mutex
 	handlers map[string]handler // by event type; not changed once started
@@ -44,6 +47,7 @@ func New(js jetstream.JetStream, config Config) (*Subscription, error) {
 	return &Subscription{
 		js: js, config: config, selected: config.selection(),
 		handlers: map[string]handler{}, misused: make(chan struct{}, 1),
+		id: uuid.NewString(), trials: make(chan struct{}, 1),
 		hooks: hooks{committed: func() {}},
 	}, nil
 }

@@ -138,6 +138,9 @@ func (s *session) stopped() bool {
 
 // handle handles one event and answers for it, however long the database is out of reach.
 func (w *worker) handle(ctx context.Context, d *delivery) {
+	if w.isTrial(d) {
+		defer w.tryAlone(ctx, d)()
+	}
 	for failure := 1; ; failure++ {
 		err := w.try(ctx, d)
 		switch {

@@ -21,12 +21,15 @@ type subscribeVerb struct {
 	Durable       string        `default:"invoice-summary" help:"The subscription's durable consumer; processes that share it share the work."`
 	Projection    string        `default:"statement" help:"The projection's name; of the processes that share it one is active."`
 	DeadLetters   string        `default:"DEADLETTERS" help:"The JetStream stream that takes dead letters; it is created if it is missing."`
-	Concurrency   int           `default:"8" help:"Workers of the subscription, each with a database connection at most."`
+	Concurrency   int           `default:"8" help:"Workers of the subscription, or of each of its partitions, each with a database connection at most."`
 	MaxDeliver    int           `default:"8" help:"How often an event is delivered before it is a dead letter."`
 	MaxAckPending int           `default:"2048" help:"Events in hand at a time, over all processes of the durable."`
 	AckWait       time.Duration `default:"30s" help:"How long the events of a dead process wait to be delivered again."`
 	InboxBatch    int           `default:"256" help:"Events in one transaction, at most."`
-	DrainTimeout  time.Duration `default:"30s" help:"How long handlers may still run after a signal."`
+	Partitions    int           `default:"0" help:"Divide the events into so many partitions, each with one active process, so that order is kept among processes; 0: don't."`
+
+	HandlerTimeout time.Duration `default:"5m" help:"How long a handler may take for one event."`
+	DrainTimeout   time.Duration `default:"30s" help:"How long handlers may still run after a signal."`
 }
 
 // Help teaches.
@@ -49,7 +52,7 @@ func (v *subscribeVerb) Run(ctx context.Context, a *app) error {
 	if err := v.check(); err != nil {
 		return err
 	}
-	pool, err := a.openStore(ctx, int32(max(1, min(v.Concurrency, 1000)))+4) // four for the projection and its lock
+	pool, err := a.openStore(ctx, int32(max(1, min(v.Concurrency*max(1, v.Partitions), 1000)))+4) // four for the projection and its lock
 	if err != nil {
 		return err
 	}
@@ -81,6 +84,8 @@ func (v *subscribeVerb) check() error {
 		atLeast("--max-ack-pending", v.MaxAckPending, 1),
 		atLeast("--ack-wait", v.AckWait, 100*time.Millisecond),
 		atLeast("--inbox-batch", v.InboxBatch, 1),
+		atLeast("--partitions", v.Partitions, 0),
+		atLeast("--handler-timeout", v.HandlerTimeout, time.Millisecond),
 		atLeast("--drain-timeout", v.DrainTimeout, time.Millisecond),
 	)
 }
@@ -95,7 +100,8 @@ func atLeast[T int | time.Duration](flag string, value, least T) error {
 func (v *subscribeVerb) subscription(a *app) subscribers.Config {
 	return subscribers.Config{
 		Durable: v.Durable, Stream: v.Stream, Prefix: v.Prefix, MaxDeliver: v.MaxDeliver, AckWait: v.AckWait, MaxAckPending: v.MaxAckPending,
-		Concurrency: v.Concurrency, DeadLetters: v.DeadLetters, InboxBatch: v.InboxBatch, DrainTimeout: v.DrainTimeout, Logger: a.log,
+		Concurrency: v.Concurrency, DeadLetters: v.DeadLetters, InboxBatch: v.InboxBatch, DrainTimeout: v.DrainTimeout,
+		Partitions: v.Partitions, HandlerTimeout: v.HandlerTimeout, Logger: a.log,
 	}
 }
 

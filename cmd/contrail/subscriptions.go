@@ -19,6 +19,8 @@ type subscriptionsVerb struct {
 	Resume subscriptionsResumeVerb `cmd:"" help:"Have them delivered again."`
 	Reset  subscriptionsResetVerb  `cmd:"" help:"Move a subscription to another place in its stream."`
 	Replay subscriptionsReplayVerb `cmd:"" help:"Send a range of events to a subscription once more."`
+
+	Undivide subscriptionsUndivideVerb `cmd:"" help:"Do away with the partitions of a subscription, to have another number of them."`
 }
 
 // subscriptionFlags are those of all these verbs.

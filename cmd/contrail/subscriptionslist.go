@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -24,7 +25,8 @@ func (*subscriptionsListVerb) Help() string {
 	return `Lists the durable consumers of a stream that pull: the subscriptions, and those that others have made, which say so. For each: how many
 events it is behind (lag), of which so many are in hand, being handled or waiting for a retry; the position up to which everything is settled;
 how many pulls wait, where none means that no process is there, or that it is busy; its dead letters, and the events that are requeued or
-replayed to it and not settled.
+replayed to it and not settled. One whose events are divided into partitions appears once, with what these have together, and as many pulls wait as
+partitions are held, or more.
 
 It asks the broker alone and exits 0 whether there are any or none.
 
@@ -76,16 +78,23 @@ func stateOf(s subscriptions.Subscription) string {
 		state = "paused"
 	case s.PausedUntil != nil:
 		state = "paused until " + s.PausedUntil.Format(time.RFC3339)
+	case s.Division != nil && slices.ContainsFunc(s.Division.Partitions, isPaused):
+		state = "paused in part"
 	case s.Waiting == 0 && s.InHand == 0:
 		state = "nobody is there"
 	case s.Lag > 0:
 		state = "busy"
+	}
+	if s.Division != nil {
+		state += ", " + plural(len(s.Division.Partitions), "partition")
 	}
 	if !s.Ours {
 		state += ", not Contrail's"
 	}
 	return state
 }
+
+func isPaused(partition subscriptions.Partition) bool { return partition.PausedUntil != nil }
 
 func placeOf(place subscriptions.Place) string {
 	switch {

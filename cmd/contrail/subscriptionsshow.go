@@ -19,8 +19,8 @@ type subscriptionsShowVerb struct {
 
 // Help teaches.
 func (*subscriptionsShowVerb) Help() string {
-	return `Shows one subscription: what it consumes, how far it is, what is in hand, and how it is configured. It exits 1 when there is no
-such subscription.
+	return `Shows one subscription: what it consumes, how far it is, what is in hand, and how it is configured. Of one whose events
+are divided into partitions it shows these too, and the processes that share them. It exits 1 when there is no such subscription.
 
 Examples:
 
@@ -43,6 +43,7 @@ func (v *subscriptionsShowVerb) Run(ctx context.Context, a *app) error {
 			return a.printJSON(shown)
 		}
 		a.printTable(subscriptionRows(shown))
+		a.printDivision(shown.Division)
 		if shown.DeadLetters > 0 {
 			a.printf("\nLook at its dead letters: contrail dead-letters list --consumer %s\n", printable(shown.Durable))
 		}
@@ -51,7 +52,7 @@ func (v *subscriptionsShowVerb) Run(ctx context.Context, a *app) error {
 }
 
 func subscriptionRows(s subscriptions.Subscription) [][]string {
-	return [][]string{
+	rows := [][]string{
 		{"subscription", printable(s.Durable)},
 		{"stream", printable(s.Stream)},
 		{"state", stateOf(s)},
@@ -66,8 +67,12 @@ func subscriptionRows(s subscriptions.Subscription) [][]string {
 		{"requeued", thousands(s.Requeued)},
 		{"max deliver", orEndless(s.MaxDeliver)},
 		{"ack wait", seconds(s.AckWait)},
-		{"max ack pending", orEndless(s.MaxAckPending)},
 	}
+	if s.Division == nil {
+		return append(rows, []string{"max ack pending", orEndless(s.MaxAckPending)})
+	}
+	return append(rows, []string{"max ack pending", orEndless(s.MaxAckPending) + " of each partition"},
+		[]string{"not copied yet", thousands(s.Division.Uncopied) + " of those to come"})
 }
 
 // placeAt is where, and when that was.

@@ -13,11 +13,13 @@ import (
 //	foreign.<consumer>                      one of a message that is not an event
 //	requeue.<consumer>                      a requeued one
 //	discarded.<consumer>[.<category>.<type>]  a discarded one
+//	trials.…                                no letter: a subscription handles an event's last delivery
 const (
 	tokenEvents    = "events"
 	tokenForeign   = "foreign"
 	tokenRequeue   = "requeue"
 	tokenDiscarded = "discarded"
+	tokenTrials    = "trials"
 
 	unknown = "unknown" // a consumer's place in the subject of a discarded message that names none
 )
@@ -41,6 +43,8 @@ func placeOf(prefix, subject string) place {
 		return place{Requeued, consumer, ""}
 	case tokenDiscarded:
 		return place{Discarded, consumer, kind}
+	case tokenTrials:
+		return place{} // in no state that can be selected
 	}
 	return place{state: Dead}
 }

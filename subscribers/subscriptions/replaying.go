@@ -40,11 +40,13 @@ type replaying struct {
 
 // prepare looks where the range is, and what was sent before.
 func (r *replaying) prepare(ctx context.Context) error {
-	consumer, err := find(ctx, r.js, r.name)
+	one, err := find(ctx, r.js, r.name)
 	if err != nil {
 		return err
 	}
-	r.filters = filtersOf(consumer.CachedInfo().Config)
+	if r.filters, err = one.filters(ctx); err != nil {
+		return err
+	}
 	if r.stream, err = seek.Open(ctx, r.js, r.name.Stream, widest(r.filters)); err != nil {
 		return err
 	}

@@ -39,10 +39,10 @@ type ResetTo struct {
 
 // ResetDone is what a reset has done.
 type ResetDone struct {
-	Sequence uint64            `json:"sequence"` // that the consumer goes on with, in the JetStream stream
+	Sequence uint64            `json:"sequence"` // that the subscription goes on with, in the JetStream stream
 	Position contrail.Position `json:"position"` // of the first event there; zero: the stream has none yet
 	Forgot   bool              `json:"forgot"`   // the inbox has forgotten what was there from that position on
-	InHand   int               `json:"in_hand"`  // events that were in hand, and not answered, when the consumer was reset
+	InHand   int               `json:"in_hand"`  // events that were in hand, and not answered, when it was reset
 }
 
 // Reset moves a subscription to another place in its stream, whether it runs or not. db is the inbox's database; it may be nil without
@@ -59,72 +59,92 @@ type ResetDone struct {
 //   - Handlers without an inbox are called again. What the processes answer for events that they got before the reset, the broker ignores until
 //     it has delivered them again, and takes for an answer from then on.
 //
+// A divided subscription is reset by copying its events anew. When nothing is in hand its partitions are taken from the processes, which takes some
+// milliseconds, or until a frozen one's lease has run out. Then, right before the commit, where to begin is written down; the stream with the copies is
+// deleted, and made again, to begin there; its consumers are made, paused if they were; and the partitions are free. If whoever resets it dies in
+// between, the processes take the partitions back after 15 seconds, and make the stream where it was to begin. Only that it was paused may be lost
+// then. It takes the bucket of the processes, which is there when any has run.
+//
 // The consumer that gets what is requeued to the subscription is left alone. A consumer that was created to start later in the stream
 // can't be reset to before that: it is deleted and made anew in its place, and running processes go on with that one.
 func Reset(ctx context.Context, js jetstream.JetStream, db Beginner, name Name, to ResetTo) (ResetDone, error) {
 	name = name.orDefaults()
-	consumer, err := find(ctx, js, name)
+	one, err := find(ctx, js, name)
 	if err != nil {
 		return ResetDone{}, err
 	}
-	r := resetting{js: js, db: db, name: name, to: to, consumer: consumer}
+	r := resetting{js: js, db: db, name: name, to: to}
+	if r.filters, err = one.filters(ctx); err != nil {
+		return ResetDone{}, err
+	}
+	where := address{stream: name.Stream, consumer: name.Durable}
+	r.movable = &single{js: js, at: where, before: one.consumer}
+	if one.copies != nil {
+		where = address{stream: one.copies.title()}
+		r.movable = &divided{copies: one.copies}
+	}
 	err = r.run(ctx)
 	if err != nil && !errors.Is(err, subscribers.ErrNotYet) {
-		err = explain("reset", name, name.Stream, err)
+		err = explain("reset", name, []address{where}, 0, err)
 	}
 	return r.done, err
 }
 
+// movable is what a reset moves.
+type movable interface {
+	pause(ctx context.Context) error // no event is delivered from now on
+	inHand(ctx context.Context) (int, error)
+	bar(ctx context.Context) error // no process expects any
+	move(ctx context.Context, sequence uint64) error
+	goOn(ctx context.Context) error // as it was before, whatever has been done of these
+}
+
 // resetting is one reset.
 type resetting struct {
-	js       jetstream.JetStream
-	db       Beginner
-	name     Name
-	to       ResetTo
-	consumer jetstream.Consumer
-	done     ResetDone
+	movable
+
+	js      jetstream.JetStream
+	db      Beginner
+	name    Name
+	to      ResetTo
+	filters []string
+	done    ResetDone
 }
 
 func (r *resetting) run(ctx context.Context) (err error) {
 	if r.to.Forget && r.db == nil {
 		return errors.New("to forget takes the inbox's database, and db is nil")
 	}
-	before := r.consumer.CachedInfo()
-	subject := widest(filtersOf(before.Config))
-	sequence, err := r.to.Start.Sequence(ctx, r.js, r.name.Stream, subject)
-	if err != nil {
+	subject := widest(r.filters)
+	if r.done.Sequence, err = r.to.Start.Sequence(ctx, r.js, r.name.Stream, subject); err != nil {
 		return err
 	}
-	r.done.Sequence = sequence
-	if r.done.Position, err = firstPosition(ctx, r.js, r.name.Stream, subject, sequence); err != nil {
+	if r.done.Position, err = firstPosition(ctx, r.js, r.name.Stream, subject, r.done.Sequence); err != nil {
 		return err
 	}
-	if _, err := r.js.PauseConsumer(ctx, r.name.Stream, r.name.Durable, time.Now().Add(hold)); err != nil {
+	defer func() { err = errors.Join(err, r.goOnAnyway(ctx)) }()
+	if err := r.pause(ctx); err != nil {
 		return fmt.Errorf("pause it: %w", err)
 	}
-	defer func() { err = errors.Join(err, r.goOn(ctx, before)) }()
 	held, cancel := context.WithTimeoutCause(ctx, hold-time.Minute, fmt.Errorf("it took more than %s, and was given up", hold-time.Minute))
 	defer cancel()
 	if err := r.settle(held); err != nil {
 		return err
 	}
+	if err := r.bar(held); err != nil {
+		return err
+	}
 	if r.to.Forget && r.done.Position > 0 {
 		return r.forgetAndMove(held)
 	}
-	return r.move(held)
+	return r.move(held, r.done.Sequence)
 }
 
-// goOn wakes the consumer, or leaves it paused as it was. It does so when ctx has ended, too.
-func (r *resetting) goOn(ctx context.Context, before *jetstream.ConsumerInfo) error {
+// goOnAnyway has it go on when ctx has ended, too.
+func (r *resetting) goOnAnyway(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), DefaultSettle)
 	defer cancel()
-	var err error
-	if before.Paused {
-		_, err = r.js.PauseConsumer(ctx, r.name.Stream, r.name.Durable, *before.Config.PauseUntil)
-	} else {
-		err = wake(ctx, r.js, r.name.Stream, r.name.Durable)
-	}
-	if err != nil {
+	if err := r.goOn(ctx); err != nil {
 		return fmt.Errorf("let it go on: %w; resume it, or it goes on by itself within %s", err, hold)
 	}
 	return nil
@@ -143,11 +163,11 @@ func (r *resetting) settle(ctx context.Context) error {
 	look := time.NewTicker(settleLook)
 	defer look.Stop()
 	for late := patience < 0; ; {
-		info, err := r.consumer.Info(ctx)
-		if err != nil {
+		var err error
+		if r.done.InHand, err = r.inHand(ctx); err != nil {
 			return fmt.Errorf("look what is in hand: %w", err)
 		}
-		if r.done.InHand = info.NumAckPending; r.done.InHand == 0 || late {
+		if r.done.InHand == 0 || late {
 			return nil
 		}
 		select {
@@ -160,14 +180,14 @@ func (r *resetting) settle(ctx context.Context) error {
 	}
 }
 
-// forgetAndMove resets the consumer inside the transaction that forgets, right before its commit: see [Reset].
+// forgetAndMove moves inside the transaction that forgets, right before its commit: see [Reset].
 func (r *resetting) forgetAndMove(ctx context.Context) error {
 	moved := false
 	err := pgx.BeginFunc(ctx, r.db, func(tx pgx.Tx) error {
 		if err := forgetFrom(ctx, tx, r.name.inbox(), r.done.Position); err != nil {
 			return err
 		}
-		err := r.move(ctx)
+		err := r.move(ctx, r.done.Sequence)
 		moved = err == nil
 		return err
 	})

@@ -13,7 +13,9 @@ import (
 	"github.com/contrail-events/contrail/subscribers"
 )
 
-// Subscription is how a durable consumer is, by what the broker knows.
+// Subscription is how a subscription is, by what the broker knows: a durable consumer, or those of its partitions together. Of a divided one
+// everything is about the events, wherever the broker has copied them: AckFloor is that of the partition that is furthest behind, and it is paused when all
+// partitions are, until the first one goes on.
 type Subscription struct {
 	Durable string    `json:"durable"`
 	Stream  string    `json:"stream"`
@@ -35,7 +37,9 @@ type Subscription struct {
 
 	MaxDeliver    int     `json:"max_deliver"` // -1: without end
 	AckWait       float64 `json:"ack_wait_seconds"`
-	MaxAckPending int     `json:"max_ack_pending"` // -1: without bound
+	MaxAckPending int     `json:"max_ack_pending"` // -1: without bound; of a divided one it is each partition's
+
+	Division *Division `json:"division"` // of subscribers.Config.Partitions; nil: the events are not divided
 }
 
 // Place is a message of the stream.
@@ -45,24 +49,17 @@ type Place struct {
 	At       *time.Time        `json:"at"`       // when that happened last, in this life of the broker; nil: unknown
 }
 
-// metadataStream is the key of a consumer's metadata that says for which stream package subscribers made it.
-const metadataStream = "contrail-stream"
-
 // isDurable tells a consumer that may be a subscription from ephemeral ones, and those that push.
 func isDurable(info *jetstream.ConsumerInfo) bool {
 	return info.Config.Durable != "" && info.Config.DeliverSubject == ""
 }
 
-// read makes a Subscription of what the broker says of its consumer, and asks for the rest.
-func read(ctx context.Context, js jetstream.JetStream, name Name, info *jetstream.ConsumerInfo) (Subscription, error) {
-	config := info.Config
-	s := Subscription{
-		Durable: config.Durable, Stream: name.Stream, Ours: config.Metadata[metadataStream] == name.Stream, Created: info.Created,
-		Filters: filtersOf(config), Lag: info.NumPending + uint64(info.NumAckPending), Pending: info.NumPending, //nolint:gosec // never negative
-		InHand: info.NumAckPending, Redelivered: info.NumRedelivered, Waiting: info.NumWaiting, PausedUntil: pausedUntil(info),
-		AckFloor:   Place{Sequence: info.AckFloor.Stream, At: info.AckFloor.Last},
-		Delivered:  Place{Sequence: info.Delivered.Stream, At: info.Delivered.Last},
-		MaxDeliver: config.MaxDeliver, AckWait: config.AckWait.Seconds(), MaxAckPending: config.MaxAckPending,
+// read makes a Subscription of what the broker says, and asks for the rest.
+func (f found) read(ctx context.Context, js jetstream.JetStream, name Name) (s Subscription, err error) {
+	if f.copies == nil {
+		s = ofConsumer(name, f.consumer)
+	} else if s, err = f.copies.read(ctx); err != nil {
+		return s, err
 	}
 	stream, err := seek.Open(ctx, js, name.Stream, "")
 	if err != nil {
@@ -73,11 +70,24 @@ func read(ctx context.Context, js jetstream.JetStream, name Name, info *jetstrea
 			return s, err
 		}
 	}
-	if s.DeadLetters, err = countDeadLetters(ctx, js, name.DeadLetters, config.Durable); err != nil {
+	if s.DeadLetters, err = countDeadLetters(ctx, js, name.DeadLetters, name.Durable); err != nil {
 		return s, err
 	}
-	s.Requeued, err = countRequeued(ctx, js, name.DeadLetters, config.Durable)
+	s.Requeued, err = countRequeued(ctx, js, name.DeadLetters, name.Durable)
 	return s, err
+}
+
+// ofConsumer is what the broker says of a consumer that is not divided.
+func ofConsumer(name Name, info *jetstream.ConsumerInfo) Subscription {
+	config := info.Config
+	return Subscription{
+		Durable: config.Durable, Stream: name.Stream, Ours: config.Metadata[metadataStream] == name.Stream, Created: info.Created,
+		Filters: filtersOf(config), Lag: info.NumPending + uint64(info.NumAckPending), Pending: info.NumPending, //nolint:gosec // never negative
+		InHand: info.NumAckPending, Redelivered: info.NumRedelivered, Waiting: info.NumWaiting, PausedUntil: pausedUntil(info),
+		AckFloor:   Place{Sequence: info.AckFloor.Stream, At: info.AckFloor.Last},
+		Delivered:  Place{Sequence: info.Delivered.Stream, At: info.Delivered.Last},
+		MaxDeliver: config.MaxDeliver, AckWait: config.AckWait.Seconds(), MaxAckPending: config.MaxAckPending,
+	}
 }
 
 func filtersOf(config jetstream.ConsumerConfig) []string {

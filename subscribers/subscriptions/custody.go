@@ -1,0 +1,289 @@
+package subscriptions
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"regexp"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/contrail-events/contrail/subscribers"
+)
+
+// How long a member may be silent before others take over what it holds, as package subscribers has it, and how often it says that it is there.
+const (
+	lease      = 15 * time.Second
+	leaseRenew = 3 * time.Second
+)
+
+// letGo is how long the processes get to give up what they hold: one that is frozen has pulls that wait for half a minute.
+const letGo = 45 * time.Second
+
+// Keys of the bucket that the members of a divided subscription share.
+const (
+	keyMember    = "member."
+	keyPartition = "partition."
+	keyBegin     = "begin" // the sequence, in the stream of events, with which the next division begins
+)
+
+// memberRecord is what a member says of itself.
+type memberRecord struct {
+	Host    string        `json:"host"`
+	PID     int           `json:"pid"`
+	Since   time.Time     `json:"since"`
+	Beat    uint64        `json:"beat"`
+	Lease   time.Duration `json:"lease"`
+	Leaving bool          `json:"leaving"`
+}
+
+// ownerRecord is who holds a partition; nobody, with everything given back, if it is empty.
+type ownerRecord struct {
+	Member string    `json:"member"`
+	Since  time.Time `json:"since"`
+}
+
+// custody holds all partitions of a subscription, as a member that handles no events: the processes give theirs up, and take none until it ends. If whoever
+// has it dies, they go on when its lease has run out.
+type custody struct {
+	*copies
+
+	kv        jetstream.KeyValue
+	self      memberRecord
+	id        string
+	revisions map[int]uint64 // of the keys that say that it holds a partition
+	stop      func()
+
+	mu      sync.Mutex
+	renewed time.Time
+}
+
+var unfitForBucket = regexp.MustCompile(`[^a-zA-Z0-9_-]`)
+
+// bucket is that of the members.
+func (c *copies) bucket() string {
+	name := "CONTRAIL_" + c.title()
+	fit := unfitForBucket.ReplaceAllString(name, "-")
+	if fit == name {
+		return name
+	}
+	hash := sha256.Sum256([]byte(name))
+	return fit + "-" + hex.EncodeToString(hash[:4])
+}
+
+// take takes all partitions, and returns when no process pulls any more.
+func (c *copies) take(ctx context.Context) (*custody, error) {
+	kv, err := c.js.KeyValue(ctx, c.bucket())
+	if err != nil {
+		return nil, fmt.Errorf("open bucket %s, in which its processes say who is there, and which they make: %w", c.bucket(), err)
+	}
+	host, _ := os.Hostname() // it is for people only
+	k := &custody{
+		copies: c, kv: kv, id: uuid.NewString(), revisions: map[int]uint64{},
+		self: memberRecord{Host: host, PID: os.Getpid(), Since: time.Now().UTC(), Lease: lease, Leaving: true},
+	}
+	if err := k.renew(ctx); err != nil {
+		return nil, err
+	}
+	k.stop = k.keep(ctx)
+	err = k.takeAll(ctx)
+	if err == nil {
+		err = k.unattended(ctx)
+	}
+	if err != nil {
+		return nil, errors.Join(err, k.release(ctx))
+	}
+	return k, nil
+}
+
+// keep renews the lease until it is stopped.
+func (k *custody) keep(ctx context.Context) (stop func()) {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	var renewing sync.WaitGroup
+	renewing.Go(func() {
+		ticker := time.NewTicker(leaseRenew)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-ticker.C:
+				asking, cancel := context.WithTimeout(ctx, leaseRenew)
+				_ = k.renew(asking) // check tells
+				cancel()
+			}
+		}
+	})
+	return func() { cancel(); renewing.Wait() }
+}
+
+func (k *custody) renew(ctx context.Context) error {
+	k.self.Beat++
+	sent := time.Now()
+	value, err := json.Marshal(k.self)
+	if err == nil {
+		_, err = k.kv.Put(ctx, keyMember+k.id, value)
+	}
+	if err != nil {
+		return fmt.Errorf("say to its processes who is there: %w", err)
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.renewed = sent
+	return nil
+}
+
+// check refuses what the processes may not expect any more.
+func (k *custody) check() error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if silent := time.Since(k.renewed); silent > lease-leaseRenew {
+		return fmt.Errorf("the broker was out of reach for %s, and its processes go on; try again", silent.Round(time.Second))
+	}
+	return nil
+}
+
+// takeAll takes the partitions, in the order of their numbers: of two who do, one gets the first.
+func (k *custody) takeAll(ctx context.Context) error {
+	over := time.Now().Add(letGo)
+	for partition := 0; partition < k.count; {
+		taken, err := k.takeOne(ctx, partition)
+		switch {
+		case err != nil:
+			return fmt.Errorf("take partition %d from its processes: %w", partition, err)
+		case taken:
+			partition++
+			continue
+		case time.Now().After(over):
+			return fmt.Errorf("partition %d is held by a process that stops, or by somebody who changes the subscription as well; try again", partition)
+		}
+		if err := rest(ctx, settleLook); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// takeOne takes a partition, unless whoever holds it is about to give it back: so does anybody else who has custody.
+func (k *custody) takeOne(ctx context.Context, partition int) (taken bool, err error) {
+	owner, revision, err := k.owner(ctx, partition)
+	if err != nil {
+		return false, err
+	}
+	if leaving, err := k.isLeaving(ctx, owner.Member); err != nil || leaving {
+		return false, err
+	}
+	value, err := json.Marshal(ownerRecord{Member: k.id, Since: time.Now().UTC()})
+	if err != nil {
+		return false, err //nolint:wrapcheck // takeAll does
+	}
+	key := keyPartition + strconv.Itoa(partition)
+	if revision == 0 {
+		revision, err = k.kv.Create(ctx, key, value)
+	} else {
+		revision, err = k.kv.Update(ctx, key, value, revision)
+	}
+	switch {
+	case errors.Is(err, jetstream.ErrKeyExists), errors.Is(err, jetstream.ErrKeyRevisionMismatch): // it has just changed hands
+		return false, nil
+	case err != nil:
+		return false, err //nolint:wrapcheck // takeAll does
+	}
+	k.revisions[partition] = revision
+	return true, nil
+}
+
+// owner is who holds a partition, and the revision of the key that says so; zero: there is none.
+func (k *custody) owner(ctx context.Context, partition int) (owner ownerRecord, revision uint64, err error) {
+	entry, err := k.kv.Get(ctx, keyPartition+strconv.Itoa(partition))
+	if errors.Is(err, jetstream.ErrKeyNotFound) {
+		return owner, 0, nil
+	}
+	if err != nil {
+		return owner, 0, err //nolint:wrapcheck // takeAll does
+	}
+	_ = json.Unmarshal(entry.Value(), &owner) // what somebody else has written there means nobody
+	return owner, entry.Revision(), nil
+}
+
+func (k *custody) isLeaving(ctx context.Context, id string) (bool, error) {
+	if id == "" {
+		return false, nil
+	}
+	membership, err := subscribers.Members(ctx, k.js, k.name.Stream, k.name.Durable)
+	if err != nil {
+		return false, err //nolint:wrapcheck // takeAll does
+	}
+	return slices.ContainsFunc(membership.Members, func(member subscribers.Member) bool {
+		return member.ID == id && member.Alive && member.Leaving
+	}), nil
+}
+
+// unattended returns when no process waits for events of any partition.
+func (k *custody) unattended(ctx context.Context) error {
+	for over := time.Now().Add(letGo); ; {
+		consumers, err := k.consumers(ctx)
+		if err != nil {
+			return err
+		}
+		attended := -1
+		for partition, info := range consumers {
+			if info != nil && info.NumWaiting > 0 {
+				attended = partition
+			}
+		}
+		switch {
+		case attended < 0:
+			return nil
+		case time.Now().After(over):
+			return fmt.Errorf("a process does not give partition %d up; stop its processes and try again", attended)
+		}
+		if err := rest(ctx, settleLook); err != nil {
+			return err
+		}
+	}
+}
+
+// release gives the partitions back, also when ctx has ended.
+func (k *custody) release(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), DefaultSettle)
+	defer cancel()
+	k.stop()
+	nobody, err := json.Marshal(ownerRecord{})
+	faults := []error{err}
+	for partition, revision := range k.revisions {
+		if _, err := k.kv.Update(ctx, keyPartition+strconv.Itoa(partition), nobody, revision); !errors.Is(err, jetstream.ErrKeyRevisionMismatch) {
+			faults = append(faults, err)
+		}
+	}
+	faults = append(faults, k.kv.Delete(ctx, keyMember+k.id))
+	if err := errors.Join(faults...); err != nil {
+		return fmt.Errorf("let its processes go on: %w; they do by themselves within %s", err, lease)
+	}
+	return nil
+}
+
+// begin says with which sequence the next division begins, should whoever makes it die.
+func (k *custody) begin(ctx context.Context, sequence uint64) error {
+	if _, err := k.kv.PutString(ctx, keyBegin, strconv.FormatUint(max(sequence, 1), 10)); err != nil {
+		return fmt.Errorf("write down where the partitions begin: %w", err)
+	}
+	return nil
+}
+
+// begun takes that back.
+func (k *custody) begun(ctx context.Context) error {
+	if err := k.kv.Delete(ctx, keyBegin); err != nil {
+		return fmt.Errorf("delete where the partitions began: %w", err)
+	}
+	return nil
+}
