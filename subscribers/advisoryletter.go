@@ -69,7 +69,7 @@ func (s *session) settleFound(ctx context.Context, g *givenUp, known trace) erro
 	if err != nil {
 		return fmt.Errorf("look for an earlier dead letter of event %d of %s: %w", letter.Sequence, letter.Stream, err)
 	}
-	buried, err := s.buryGivenUp(ctx, position, func() error {
+	buried, err := s.buryGivenUp(ctx, letter, position, func() error {
 		if told {
 			return nil
 		}
@@ -117,11 +117,11 @@ func (s *session) lastLetter(g *givenUp) DeadLetter {
 }
 
 // buryGivenUp calls publish, unless the event has taken effect through the inbox. Unlike burial it does not insist: other events wait.
-func (s *session) buryGivenUp(ctx context.Context, position contrail.Position, publish func() error) (buried bool, err error) {
+func (s *session) buryGivenUp(ctx context.Context, letter DeadLetter, position contrail.Position, publish func() error) (buried bool, err error) {
 	if position == 0 {
 		return true, publish()
 	}
-	return s.config.Inbox.giveUp(ctx, s.config.inboxName(), position, publish)
+	return s.config.Inbox.giveUp(ctx, s.claimOf(letter, position), publish)
 }
 
 // trace is what this process knows of an event.

@@ -49,6 +49,12 @@ func (b Backoff) delay(failure int) time.Duration {
 	return whole - rand.N(whole/2+1) //nolint:gosec // jitter needs no secret
 }
 
+// pause is the time to wait after a failure that is not an event's.
+func (b Backoff) pause(failure int) time.Duration {
+	b.Schedule, b.Min, b.Max = nil, min(b.Min, time.Minute), min(b.Max, time.Minute)
+	return b.delay(failure)
+}
+
 // wait returns false when ctx ended or stop was closed before the delay was over. A nil stop is never closed.
 func wait(ctx context.Context, stop <-chan struct{}, delay time.Duration) bool {
 	timer := time.NewTimer(delay)

@@ -28,7 +28,7 @@ import (
 	"github.com/contrail-events/contrail/subscribers"
 )
 
-const backlog = 50_000
+const backlog = 200_000
 
 // countdown closes done at zero.
 type countdown struct {

@@ -37,7 +37,7 @@ const (
 	moveSQL = `WITH moved AS (
 			UPDATE contrail.projections SET position = $3, sequence = $4, updated_at = clock_timestamp()
 			WHERE name = $1 AND position = $2 AND sequence = $5 AND rebuilds = $6 AND paused_at IS NULL RETURNING 1
-		) SELECT CASE WHEN $7::text <> '' THEN ` + extendPath + ` END FROM moved`
+		) SELECT CASE WHEN $7::text <> '' THEN ` + extendPath + ` END FROM moved, LATERAL (SELECT ` + keepaliveLocal + `) AS alive`
 
 	refusedSQL = `SELECT paused_at IS NOT NULL, rebuilds <> $2 FROM contrail.projections WHERE name = $1`
 

@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/contrail-events/contrail/codec"
 	"github.com/contrail-events/contrail/internal/wire"
@@ -178,8 +180,8 @@ func checkName(field, name string) error {
 	switch {
 	case name == "":
 		return fmt.Errorf("%s is required", field)
-	case strings.ContainsAny(name, " \t\r\n\f.*>/\\"):
-		return fmt.Errorf(`%s: %q must not contain white space, '.', '*', '>', '/' or '\'`, field, name)
+	case strings.ContainsAny(name, " \t\r\n\f.*>/\\"), strings.ContainsFunc(name, unicode.IsControl), !utf8.ValidString(name):
+		return fmt.Errorf(`%s: %q must not contain white space, control characters, '.', '*', '>', '/' or '\'`, field, name)
 	}
 	return nil
 }

@@ -40,7 +40,7 @@ func insist[T any](ctx context.Context, config Config, try func(context.Context)
 		}
 		config.Logger.WarnContext(ctx, "subscription can't start yet, trying again",
 			slog.String("consumer", config.Durable), slog.Any("error", err))
-		if !wait(ctx, nil, config.Backoff.delay(failure)) {
+		if !wait(ctx, nil, config.Backoff.pause(failure)) {
 			return none, nil
 		}
 	}

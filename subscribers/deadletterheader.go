@@ -75,7 +75,7 @@ func (l *DeadLetter) setError(err error) {
 	if err == nil {
 		return
 	}
-	l.Error = oneLine(err.Error())
+	l.Error = oneLine(fmt.Sprint(err)) // which a typed nil survives
 	l.ErrorChain = chain(nil, err)
 	if panicked, ok := errors.AsType[*panicError](err); ok {
 		l.Stack = string(panicked.stack)
@@ -87,7 +87,7 @@ func chain(said []string, err error) []string {
 	if err == nil || len(said) == maxChain {
 		return said
 	}
-	if message := cut(err.Error(), maxErrorBytes); len(said) == 0 || said[len(said)-1] != message {
+	if message := cut(fmt.Sprint(err), maxErrorBytes); len(said) == 0 || said[len(said)-1] != message {
 		said = append(said, message)
 	}
 	switch wrapping := err.(type) { //nolint:errorlint // it walks the chain itself

@@ -52,16 +52,25 @@ func (d deadLetters) ensure(ctx context.Context) error {
 
 // publish returns when the broker has the dead letter, or after some seconds with an error. It does so although ctx has ended.
 func (d deadLetters) publish(ctx context.Context, letter DeadLetter) error {
+	if ctx.Err() != nil && !d.js.Conn().IsConnected() {
+		return nats.ErrDisconnected
+	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastWrite)
 	defer cancel()
 	message := &nats.Msg{Subject: deadLetterSubject(d.prefix(), letter), Header: letter.header(false), Data: letter.Data}
 	id := letter.ID()
 	ack, err := d.send(ctx, message, id)
-	if errors.Is(err, nats.ErrMaxPayload) {
+	if isTooLarge(err) {
 		message.Header = letter.header(true)
 		ack, err = d.send(ctx, message, id)
 	}
-	if err != nil || !ack.Duplicate || d.holds(ctx, ack.Sequence) {
+	if isTooLarge(err) { // what can be said is where to find it
+		letter.Header, message.Data = nil, nil
+		letter.Error = "the event is too large for a dead letter, and stands in its stream only: " + letter.Error
+		message.Header = letter.header(true)
+		ack, err = d.send(ctx, message, id)
+	}
+	if err != nil || !ack.Duplicate || d.holds(ctx, letter, ack.Sequence) {
 		return err
 	}
 	// The one before was discarded, and the event has failed anew: the id is used up, but there is nothing that it would double.
@@ -69,16 +78,28 @@ func (d deadLetters) publish(ctx context.Context, letter DeadLetter) error {
 	return err
 }
 
+// codeTooLarge is JetStream's error when a message is larger than the stream takes.
+const codeTooLarge = 10054
+
+func isTooLarge(err error) bool {
+	refusal, refused := errors.AsType[*jetstream.APIError](err)
+	return errors.Is(err, nats.ErrMaxPayload) || refused && refusal.ErrorCode == codeTooLarge
+}
+
 func (d deadLetters) send(ctx context.Context, message *nats.Msg, id string) (*jetstream.PubAck, error) {
 	return d.js.PublishMsg(ctx, message, jetstream.WithMsgID(id), jetstream.WithExpectStream(d.name)) //nolint:wrapcheck // bury wraps it
 }
 
-// holds tells whether the dead letter is still there; in doubt it is.
-func (d deadLetters) holds(ctx context.Context, sequence uint64) bool {
+// holds tells whether the dead letter is still there; in doubt it is. Messages that are not events may share an id.
+func (d deadLetters) holds(ctx context.Context, letter DeadLetter, sequence uint64) bool {
 	stream, err := d.js.Stream(ctx, d.name)
 	if err != nil {
 		return true
 	}
-	_, err = stream.GetMsg(ctx, sequence)
-	return !errors.Is(err, jetstream.ErrMsgNotFound)
+	found, err := stream.GetMsg(ctx, sequence)
+	if err != nil {
+		return !errors.Is(err, jetstream.ErrMsgNotFound)
+	}
+	there, err := ParseDeadLetter(found.Header, found.Data)
+	return err != nil || there.Stream == letter.Stream && (there.Sequence == letter.Sequence || there.PublishedAt.Equal(letter.PublishedAt))
 }

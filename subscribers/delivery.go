@@ -54,6 +54,17 @@ func newDelivery(from *feed, msg jetstream.Msg) (*delivery, error) {
 	return d, nil
 }
 
+// replays is how often a person had the event requeued.
+func (d *delivery) replays() int {
+	switch {
+	case d.origin != nil:
+		return max(1, d.origin.Replays)
+	case d.requeued:
+		return 1
+	}
+	return 0
+}
+
 // renew makes d answer for a delivery of the same event that arrived later. Numbers don't tell which is the newer: a consumer that was
 // made again under its name counts from one.
 func (d *delivery) renew(newer *delivery) {

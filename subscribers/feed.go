@@ -95,6 +95,20 @@ func (f *feed) ensure(ctx context.Context, js jetstream.JetStream, config Config
 	return consumer, nil
 }
 
+// checkUndivided refuses to leave events behind in the partitions that the durable had before.
+func (s *Subscription) checkUndivided(ctx context.Context) error {
+	if s.config.Partitions > 0 {
+		return nil
+	}
+	name := partitionStream(s.config.Stream, s.config.Durable)
+	stream, err := s.js.Stream(ctx, name)
+	if err != nil || stream.CachedInfo().Config.Metadata[metadataPartitions] == "" {
+		return nil //nolint:nilerr // there are none, or nobody lets us know
+	}
+	return misconfigured("Partitions is 0, and consumer %s is divided into partitions (stream %s); stop its processes and run "+
+		"`contrail subscriptions undivide %s`", s.config.Durable, name, s.config.Durable)
+}
+
 // maxDeliver lowers the broker's bound only while nothing is in hand: it drops an event that was delivered more often than that without a word.
 // Until then the subscription keeps to the lower one by itself.
 func maxDeliver(found *jetstream.ConsumerInfo, wanted int) int {
@@ -144,6 +158,7 @@ func (f *feed) apply(consumer *jetstream.ConsumerConfig, config Config) {
 	consumer.AckWait = config.AckWait
 	consumer.MaxAckPending = config.MaxAckPending
 	consumer.InactiveThreshold = 0 // it must outlive any pause
+	consumer.MaxRequestBatch, consumer.MaxRequestExpires, consumer.MaxRequestMaxBytes = 0, 0, 0
 	consumer.FilterSubject, consumer.FilterSubjects = "", slices.Clone(f.filter)
 	if len(f.filter) == 1 {
 		consumer.FilterSubject, consumer.FilterSubjects = f.filter[0], nil

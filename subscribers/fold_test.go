@@ -15,9 +15,9 @@ import (
 )
 
 // claims calls contrail.inbox_claim in a transaction of its own.
-func claims(tb rapid.TB, pool *pgxpool.Pool, again bool, positions ...int64) []int64 {
+func claims(tb rapid.TB, pool *pgxpool.Pool, requeued int, positions ...int64) []int64 {
 	tb.Helper()
-	rows, err := pool.Query(context.Background(), `SELECT contrail.inbox_claim('test', $1, $2)`, positions, again)
+	rows, err := pool.Query(context.Background(), `SELECT contrail.inbox_claim('test', $1, $2)`, positions, requeued)
 	require.NoError(tb, err)
 	fresh, err := pgx.CollectRows(rows, pgx.RowTo[int64])
 	require.NoError(tb, err)
@@ -36,32 +36,35 @@ func TestInboxAgainstAModel(t *testing.T) {
 	pool := pgtest.New(t)
 	rapid.Check(t, func(t *rapid.T) {
 		execute(t, pool, `TRUNCATE contrail.inbox, contrail.inbox_pages`)
-		known, dead := map[int64]bool{}, map[int64]bool{}
+		known, dead := map[int64]bool{}, map[int64]int{} // dead: one more than how often it had been requeued
 		position := rapid.OneOf(rapid.Int64Range(1, 40), rapid.Int64Range(65_520, 65_550), rapid.SampledFrom([]int64{131_071, 131_072, 1 << 40}))
 		t.Repeat(map[string]func(*rapid.T){
 			"claim": func(t *rapid.T) {
 				wanted := rapid.SliceOfNDistinct(position, 1, 6, rapid.ID).Draw(t, "positions")
-				again := rapid.Bool().Draw(t, "again")
+				requeued := rapid.IntRange(0, 3).Draw(t, "requeued")
 				var expected []int64
 				for _, p := range wanted {
-					if !known[p] && (again || !dead[p]) {
+					if !known[p] && dead[p] <= requeued {
 						expected = append(expected, p)
-						known[p], dead[p] = true, false
+						known[p], dead[p] = true, 0
 					}
 				}
-				require.ElementsMatch(t, expected, claims(t, pool, again, wanted...))
+				require.ElementsMatch(t, expected, claims(t, pool, requeued, wanted...))
 			},
 			"give up": func(t *rapid.T) {
 				p := position.Draw(t, "position")
+				requeued := rapid.IntRange(0, 3).Draw(t, "requeued")
 				var given bool
-				require.NoError(t, pool.QueryRow(context.Background(), `SELECT contrail.inbox_give_up('test', $1)`, p).Scan(&given))
-				require.Equal(t, !known[p], given)
-				dead[p] = !known[p]
+				require.NoError(t, pool.QueryRow(context.Background(), `SELECT contrail.inbox_give_up('test', $1, $2)`, p, requeued).Scan(&given))
+				require.Equal(t, !known[p] && dead[p] <= requeued+1, given)
+				if given {
+					dead[p] = requeued + 1
+				}
 			},
 			"fold": func(t *rapid.T) {
 				execute(t, pool, `SELECT contrail.inbox_fold('test', now() + interval '1 minute')`)
 				var rows int
-				require.NoError(t, pool.QueryRow(context.Background(), `SELECT count(*) FROM contrail.inbox WHERE NOT dead`).Scan(&rows))
+				require.NoError(t, pool.QueryRow(context.Background(), `SELECT count(*) FROM contrail.inbox WHERE dead IS NULL`).Scan(&rows))
 				require.Zero(t, rows)
 			},
 			"forget": func(t *rapid.T) {
@@ -74,7 +77,7 @@ func TestInboxAgainstAModel(t *testing.T) {
 				}
 				for p := range dead {
 					if p >= first && p <= last {
-						dead[p] = false
+						dead[p] = 0
 					}
 				}
 			},
@@ -86,11 +89,11 @@ func TestFoldingLeavesAlone(t *testing.T) {
 	t.Parallel()
 	pool := pgtest.New(t)
 	execute(t, pool, `INSERT INTO contrail.inbox (consumer, position, handled_at, dead) VALUES
-		('test', 1, now() - interval '1 day', false), ('test', 2, now(), false), ('test', 3, now() - interval '1 day', true),
-		('other', 1, now() - interval '1 day', false)`)
+		('test', 1, now() - interval '1 day', NULL), ('test', 2, now(), NULL), ('test', 3, now() - interval '1 day', 0),
+		('other', 1, now() - interval '1 day', NULL)`)
 	tx, err := pool.Begin(t.Context())
 	require.NoError(t, err)
-	_, err = tx.Exec(t.Context(), `SELECT contrail.inbox_claim('test', '{9}', false)`)
+	_, err = tx.Exec(t.Context(), `SELECT contrail.inbox_claim('test', '{9}')`)
 	require.NoError(t, err)
 	fold := func() (folded int) {
 		require.NoError(t, pool.QueryRow(t.Context(), `SELECT contrail.inbox_fold('test', now() - interval '1 hour')`).Scan(&folded))
@@ -124,9 +127,9 @@ func TestTransactionOfAFrozenProcessIsEnded(t *testing.T) {
 	pool := pgtest.New(t)
 	frozen, err := pool.Begin(t.Context())
 	require.NoError(t, err)
-	_, err = frozen.Exec(t.Context(), `SELECT contrail.inbox_claim('test', '{1}', false, '300 ms')`)
+	_, err = frozen.Exec(t.Context(), `SELECT contrail.inbox_claim('test', '{1}', 0, '300 ms')`)
 	require.NoError(t, err)
-	require.Equal(t, []int64{1}, claims(t, pool, false, 1), "waits until the server has ended the other's session")
+	require.Equal(t, []int64{1}, claims(t, pool, 0, 1), "waits until the server has ended the other's session")
 	require.Error(t, frozen.Commit(t.Context()))
 }
 
@@ -137,7 +140,7 @@ func TestPatienceLeavesAShorterTimeoutAlone(t *testing.T) {
 		tx, err := pool.Begin(t.Context())
 		require.NoError(t, err)
 		var patience string
-		_, err = tx.Exec(t.Context(), `SELECT set_config('idle_in_transaction_session_timeout', $1, true), contrail.inbox_claim('test', '{}', false, '2.5 s')`, before)
+		_, err = tx.Exec(t.Context(), `SELECT set_config('idle_in_transaction_session_timeout', $1, true), contrail.inbox_claim('test', '{}', 0, '2.5 s')`, before)
 		require.NoError(t, err)
 		require.NoError(t, tx.QueryRow(t.Context(), `SHOW idle_in_transaction_session_timeout`).Scan(&patience))
 		require.NoError(t, tx.Rollback(t.Context()))

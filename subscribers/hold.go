@@ -6,7 +6,8 @@ import "time"
 func (s *scheduler) held(d *delivery) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.lanes[d.lane].awaited != nil
+	l := s.lanes[d.lane]
+	return l.awaited != nil || len(l.queue) > 0 && l.queue[0].sequence < d.sequence
 }
 
 // await holds the lane of an event that is sent back to the broker until its redelivery comes, after delay. When the scheduler is closed
@@ -31,16 +32,17 @@ func (s *scheduler) await(d *delivery, delay time.Duration) (siblings []*deliver
 }
 
 // arm lets the lane go on without d when it has not come back by then, because another process has taken it. While the broker is out of
-// reach nobody has, so the time starts again.
+// reach, or the consumer is paused, nobody has, so the time starts again.
 func (s *scheduler) arm(l *lane, d *delivery, after time.Duration) {
 	before, _ := s.link()
 	l.release = time.AfterFunc(after, func() {
+		paused := s.pausedConsumer(d) // asks the broker
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		if l.awaited != d {
 			return
 		}
-		if now, connected := s.link(); !connected || now != before {
+		if now, connected := s.link(); paused || !connected || now != before {
 			s.arm(l, d, s.config.AckWait*4/3)
 			return
 		}
@@ -69,6 +71,18 @@ func (s *scheduler) forgetDone() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.done.clear()
+}
+
+// orphan sees to it that nothing is answered for what a consumer that is gone has delivered: in a stream that was made anew the answer would be for
+// another event.
+func (s *scheduler) orphan(feed uint8) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for id, d := range s.inHand {
+		if id.feed == feed {
+			d.answer()
+		}
+	}
 }
 
 // putBack returns an event that was taken and not started. It returns false when the scheduler is closed: then the event is the

@@ -3,12 +3,18 @@ package subscribers
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
+	"io"
+	"maps"
+	"net"
+	"slices"
 	"strconv"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/contrail-events/contrail"
 )
@@ -45,18 +51,20 @@ func NewInboxSQL(db *sql.DB) *Inbox { return &Inbox{db: sqlDatabase{db}, handler
 // The functions are made, and explained, by migration 00011.
 const (
 	claimSQL  = `SELECT contrail.inbox_claim($1, $2::text::bigint[], $3, make_interval(secs => $4))`
-	giveUpSQL = `SELECT position FROM (SELECT $2::bigint AS position) AS given WHERE contrail.inbox_give_up($1, position)`
+	giveUpSQL = `SELECT position FROM (SELECT $2::bigint AS position) AS given WHERE contrail.inbox_give_up($1, position, $3)`
+	disownSQL = `DELETE FROM contrail.inbox WHERE consumer = $1 AND position = ANY ($2::text::bigint[]) AND dead IS NULL RETURNING position`
+	stillSQL  = `SELECT 0::bigint`
 	foldSQL   = `SELECT contrail.inbox_fold($1, now() - make_interval(secs => $2))`
 
 	// A process that was frozen in a handler may hold the event's row for as long as it lives.
 	lockTimeoutSQL = `SELECT length(set_config('lock_timeout', '10s', true))`
 )
 
-// claim is what a transaction takes on: events of a consumer, which come as usual, or again on purpose although they may have been given up.
+// claim is what a transaction takes on: events of a consumer.
 type claim struct {
 	consumer  string
 	positions []contrail.Position
-	again     bool
+	requeued  int           // how often a person had them requeued; above zero they may have been given up before
 	patience  time.Duration // how long a handler may leave the transaction idle before the server ends it
 }
 
@@ -68,10 +76,11 @@ func (i *Inbox) once(ctx context.Context, wanted claim, handle func(tx transacti
 		return outage("begin the handlers' transaction", err)
 	}
 	defer tx.rollback(context.WithoutCancel(ctx)) //nolint:errcheck // of no consequence after a commit, and what blame asks for before
-	fresh, err := tx.positions(ctx, claimSQL, wanted.consumer, array(wanted.positions), wanted.again, wanted.patience.Seconds())
+	fresh, err := tx.positions(ctx, claimSQL, wanted.consumer, array(wanted.positions), wanted.requeued, wanted.patience.Seconds())
 	if err != nil {
 		return outage("write the inbox", unmigrated(err))
 	}
+	asked := time.Now()
 	unseen := make(map[contrail.Position]struct{}, len(fresh))
 	for _, position := range fresh {
 		unseen[position] = struct{}{}
@@ -81,20 +90,43 @@ func (i *Inbox) once(ctx context.Context, wanted claim, handle func(tx transacti
 			continue
 		}
 		delete(unseen, position)
-		if err := handle(tx, index); err != nil {
+		if time.Since(asked) > wanted.patience/4 {
+			asked = time.Now()
+			if _, err := tx.positions(ctx, stillSQL); err != nil {
+				return outage("keep the handlers' transaction", err)
+			}
+		}
+		err := handle(tx, index)
+		if spoiled := tx.spoiled(ctx); spoiled != nil {
+			err = errors.Join(spoiled, err)
+			i.disown(ctx, wanted.consumer, slices.Collect(maps.Keys(unseen)))
+		}
+		if err != nil {
 			return i.blame(ctx, tx, err)
 		}
 	}
-	if err := tx.spoiled(ctx); err != nil {
-		return i.blame(ctx, tx, err)
-	}
 	return blameCommit(tx.commit(ctx))
+}
+
+// disown takes back what was claimed for events that were not handled, in case a handler has committed that.
+func (i *Inbox) disown(ctx context.Context, consumer string, positions []contrail.Position) {
+	if len(positions) == 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastWrite)
+	defer cancel()
+	if tx, err := i.db.begin(ctx); err == nil {
+		if _, err := tx.positions(ctx, disownSQL, consumer, array(positions)); err == nil {
+			_ = tx.commit(ctx)
+		}
+		_ = tx.rollback(ctx)
+	}
 }
 
 // giveUp calls bury for an event that has not taken effect, and makes sure that it won't any more: who has it in hand still finds its row. False: it
 // has taken effect, and bury was not called. An event with a dead row is buried, so bury has to be over before the commit: that
 // is why a transaction is open while it publishes, one event's and for some seconds at most. The error is an outageError, or bury's.
-func (i *Inbox) giveUp(ctx context.Context, consumer string, position contrail.Position, bury func() error) (buried bool, err error) {
+func (i *Inbox) giveUp(ctx context.Context, given claim, bury func() error) (buried bool, err error) {
 	tx, err := i.db.begin(ctx)
 	if err != nil {
 		return false, outage("begin to give up an event", err)
@@ -103,7 +135,7 @@ func (i *Inbox) giveUp(ctx context.Context, consumer string, position contrail.P
 	if _, err := tx.positions(ctx, lockTimeoutSQL); err != nil {
 		return false, outage("write the inbox", err)
 	}
-	free, err := tx.positions(ctx, giveUpSQL, consumer, int64(position))
+	free, err := tx.positions(ctx, giveUpSQL, given.consumer, int64(given.positions[0]), given.requeued)
 	switch {
 	case err != nil:
 		return false, outage("write the inbox", unmigrated(err))
@@ -179,7 +211,17 @@ func blameCommit(err error) error {
 	case errors.Is(err, pgx.ErrTxCommitRollback), errors.Is(err, sql.ErrTxDone), refused && !isServers(state):
 		return fmt.Errorf("commit: %w", err)
 	}
+	if !refused && !isLost(err) {
+		return fmt.Errorf("commit: %w", err)
+	}
 	return outage("commit", err)
+}
+
+// isLost tells whether an error is about a connection, or about the end of a ctx.
+func isLost(err error) bool {
+	_, network := errors.AsType[net.Error](err)
+	return network || errors.Is(err, driver.ErrBadConn) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
+		errors.Is(err, net.ErrClosed) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) || pgconn.SafeToRetry(err)
 }
 
 // stateOf returns the SQLSTATE of a refusal by the database, whatever the driver.

@@ -157,7 +157,8 @@ INSERT INTO slow VALUES (1)`
 		want  string
 	}{
 		"connection closed": {func(ctx context.Context, tx pgx.Tx) error { return tx.Conn().Close(ctx) }, "closed or busy: conn closed"},
-		"rolled back":       {func(ctx context.Context, tx pgx.Tx) error { return tx.Rollback(ctx) }, "ended its transaction: tx is closed"},
+		"rolled back":       {func(ctx context.Context, tx pgx.Tx) error { return tx.Rollback(ctx) }, "neither commits nor rolls back its transaction"},
+		"committed":         {func(ctx context.Context, tx pgx.Tx) error { return tx.Commit(ctx) }, "neither commits nor rolls back its transaction"},
 		"error swallowed": {func(ctx context.Context, tx pgx.Tx) error {
 			ctx, cancel := context.WithTimeout(ctx, 300*time.Millisecond) // enough for the server to have begun
 			defer cancel()

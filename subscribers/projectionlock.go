@@ -18,6 +18,10 @@ const projectionLock = 1129270871
 const (
 	keepaliveSQL = `SELECT set_config('tcp_keepalives_idle', '5', false), set_config('tcp_keepalives_interval', '2', false),
 set_config('tcp_keepalives_count', '3', false)`
+	// The same for the length of a transaction: that of a batch holds the projection's row.
+	keepaliveLocal = `set_config('tcp_keepalives_idle', '5', true), set_config('tcp_keepalives_interval', '2', true),
+		set_config('tcp_keepalives_count', '3', true), set_config('tcp_user_timeout', '11000', true)`
+
 	lockSQL = `SELECT pg_try_advisory_lock($1, hashtext($2))`
 )
 

@@ -86,13 +86,18 @@ func (p *Projection) connect(ctx context.Context) (*pgx.Conn, error) {
 	if err != nil {
 		return nil, fmt.Errorf("connect: %w", err)
 	}
-	return pooled.Hijack(), nil
+	conn := pooled.Hijack()
+	if _, err := conn.Exec(ctx, keepaliveSQL); err != nil {
+		_ = conn.Close(context.WithoutCancel(ctx)) // of no more use
+		return nil, fmt.Errorf("connect: %w", err)
+	}
+	return conn, nil
 }
 
 // run fills the new tables up to where the projection is, and once more up to where it has come meanwhile, as long as that halves the distance;
 // what is left then is done in the transaction that replaces the read model, while the live one waits.
-func (r *rebuilder) run(ctx context.Context) error {
-	before := contrail.Position(math.MaxInt64)
+func (r *rebuilder) run(ctx context.Context) error { //nolint:gocognit // one loop, whose steps have names
+	before, waits := contrail.Position(math.MaxInt64), 0
 	for {
 		if _, err := r.survey(ctx, r.source(r.conn)); err != nil {
 			return err
@@ -101,11 +106,17 @@ func (r *rebuilder) run(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		if err := r.checkStore(ctx, r.source(r.conn), live); err != nil {
+			return err
+		}
 		distance := live.position - r.at
 		if distance <= contrail.Position(r.config.Batch) || distance > before/2 {
 			done, err := r.swap(ctx)
 			if done || err != nil {
 				return err
+			}
+			if waits++; waits > relayPatience {
+				return fmt.Errorf("the relay of stream %s has not written down all that the projection has read there: does it run?", r.config.Stream)
 			}
 			if !wait(ctx, nil, relayPause) { // for the relay to write down what it has published
 				return context.Cause(ctx) //nolint:wrapcheck // it is our own
@@ -159,7 +170,8 @@ func (r *rebuilder) checkWritten(ctx context.Context, tx pgx.Tx) error {
 		return fmt.Errorf("look what the handler has written: %w", err)
 	}
 	if written > r.written {
-		return misconfigured("the handler has written to the live tables %v, and not to those that are built anew: let it name them without their schemas", r.tables)
+		return misconfigured("the handler has written to the live tables %v, and not to those that are built anew, or to another table beside them: "+
+			"let it name them without their schemas, and name all of them in ProjectionConfig.Tables", r.tables)
 	}
 	return nil
 }

@@ -14,10 +14,12 @@ const (
 		SELECT CASE
 			WHEN c.oid IS NULL THEN 'does not exist'
 			WHEN c.relkind NOT IN ('r', 'p') THEN 'is no table'
+			WHEN c.relkind = 'r' AND EXISTS (SELECT FROM pg_inherits WHERE inhparent = c.oid) THEN 'has tables that inherit from it, whose rows would be deleted'
 			WHEN row_security_active(c.oid) THEN 'has row security, which hides rows from this user'
 			WHEN r.conrelid IS NOT NULL THEN 'is referred to by ' || r.conrelid::regclass || ', which is not in Tables: list it there, or drop its foreign key'
 			ELSE ''
-		END, ARRAY(SELECT c.oid::bigint WHERE c.oid IS NOT NULL UNION SELECT relid::oid::bigint FROM pg_partition_tree(c.oid) WHERE c.relkind = 'p')
+		END, ARRAY(SELECT c.oid::bigint WHERE c.oid IS NOT NULL UNION SELECT relid::oid::bigint FROM pg_partition_tree(c.oid) WHERE c.relkind = 'p'
+			UNION SELECT o.oid::bigint FROM pg_class o WHERE o.relnamespace = c.relnamespace AND o.relkind = 'r')
 		FROM live LEFT JOIN pg_class c ON c.oid = live.oid LEFT JOIN LATERAL (
 			SELECT conrelid FROM pg_constraint WHERE contype = 'f' AND confrelid = c.oid AND conparentid = 0
 				AND conrelid NOT IN (SELECT oid FROM live WHERE oid IS NOT NULL) AND NOT (condeferrable AND confdeltype = 'a') LIMIT 1) r ON true

@@ -20,7 +20,8 @@ const (
 	takeSQL = `SELECT id::text, state, position FROM contrail.rebuilds WHERE projection = $1 AND finished_at IS NULL FOR UPDATE`
 
 	advanceSQL = `WITH advanced AS (
-			UPDATE contrail.rebuilds SET position = $4, target = $5, events = events + $6, error = '', updated_at = clock_timestamp()
+			UPDATE contrail.rebuilds SET position = $4, target = $5, events = events + $6,
+				error = CASE WHEN $3 = $4 THEN error ELSE '' END, updated_at = clock_timestamp()
 			WHERE projection = $1 AND id = $2::uuid AND position = $3 AND state = 'running' RETURNING 1
 		) SELECT ` + extendPath + ` FROM advanced`
 
@@ -116,7 +117,12 @@ func (r *rebuilder) end(ctx context.Context, tx pgx.Tx, state, text string) erro
 	case tag.RowsAffected() == 0:
 		return errSuperseded
 	}
-	return r.shadow.drop(ctx, tx)
+	err = pgx.BeginFunc(ctx, tx, func(inner pgx.Tx) error { return r.shadow.drop(ctx, inner) })
+	if isMisconfigured(err) { // they are another user's; it is over nevertheless
+		r.config.Logger.WarnContext(ctx, "the new tables could not be dropped", slog.String("projection", r.config.Name), slog.Any("error", err))
+		return nil
+	}
+	return err //nolint:wrapcheck // what is in it is wrapped
 }
 
 // fail gives the request up. The read model is what it was.
@@ -150,7 +156,8 @@ func misfit(operation string, err error) error {
 	case !refused:
 	case refusal.Code == "42501":
 		return misconfigured("%s: %w; grant the user what it takes: CREATE on the database, what the handler needs, and USAGE and UPDATE on the sequences of identity columns", operation, err)
-	case strings.HasPrefix(refusal.Code, "22"), strings.HasPrefix(refusal.Code, "23"), strings.HasPrefix(refusal.Code, "42"):
+	case strings.HasPrefix(refusal.Code, "22"), strings.HasPrefix(refusal.Code, "23"), strings.HasPrefix(refusal.Code, "42"),
+		strings.HasPrefix(refusal.Code, "P0"), refusal.Code == "55000": // a trigger's own refusal; a publication without a replica identity
 		return misconfigured("%s: %w", operation, err)
 	}
 	return fmt.Errorf("%s: %w", operation, err)

@@ -151,6 +151,7 @@ func (s shadow) replace(ctx context.Context, tx pgx.Tx) error {
 		}
 		statements = append(statements, copying...)
 	}
+	statements = append(statements, `SET CONSTRAINTS ALL IMMEDIATE`) // what is deferred is refused here, and not by the commit
 	for _, statement := range statements {
 		if _, err := tx.Exec(ctx, statement); err != nil {
 			return misfit("replace the read model", err)

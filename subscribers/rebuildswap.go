@@ -14,6 +14,9 @@ import (
 // relayPause is how long the relay is given to write down what it has published, before it is looked for again.
 const relayPause = 50 * time.Millisecond
 
+// relayPatience is how often in a row, before a person is told.
+const relayPatience = 40
+
 const (
 	// The live batch waits for this lock, and Pause does. The rest locks what nobody else is at.
 	haltSQL = `SELECT position, sequence, paused_at IS NOT NULL FROM contrail.projections WHERE name = $1 FOR NO KEY UPDATE`
@@ -48,6 +51,9 @@ func (r *rebuilder) swap(ctx context.Context) (done bool, err error) {
 	err = pgx.BeginTxFunc(ctx, r.conn, pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, func(tx pgx.Tx) error {
 		s.tx = tx
 		if err := s.halt(ctx); err != nil {
+			return err
+		}
+		if err := s.checkStore(ctx, s.source(s.tx), s.live); err != nil {
 			return err
 		}
 		if done, err = s.isWrittenDown(ctx); err != nil || !done {

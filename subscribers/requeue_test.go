@@ -139,7 +139,7 @@ func TestRequeueTakesEffectOnce(t *testing.T) {
 // deadRows tells how many rows of the event in question are dead, and how many are not.
 func deadRows(tb testing.TB, pool *pgxpool.Pool) (rows [2]int) {
 	tb.Helper()
-	require.NoError(tb, pool.QueryRow(tb.Context(), `SELECT count(*) FILTER (WHERE dead), count(*) FILTER (WHERE NOT dead)
+	require.NoError(tb, pool.QueryRow(tb.Context(), `SELECT count(*) FILTER (WHERE dead IS NOT NULL), count(*) FILTER (WHERE dead IS NULL)
 		FROM contrail.inbox WHERE consumer = 'test' AND position = $1`, poison+1).Scan(&rows[0], &rows[1]))
 	return rows
 }

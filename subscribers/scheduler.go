@@ -10,7 +10,10 @@ import (
 type scheduler struct {
 	config Config
 	link   func() (reconnects uint64, connected bool)
-	stats  *counters
+
+	pausedConsumer func(*delivery) bool // tells whether the consumer that delivered it is paused at the broker
+
+	stats *counters
 
 	mu     sync.Mutex
 	work   *sync.Cond // there may be something to take
@@ -26,7 +29,7 @@ type scheduler struct {
 
 func newScheduler(config Config, stats *counters, link func() (uint64, bool)) *scheduler {
 	s := &scheduler{
-		config: config, link: link, stats: stats,
+		config: config, link: link, stats: stats, pausedConsumer: func(*delivery) bool { return false },
 		lanes: map[string]*lane{}, inHand: map[identity]*delivery{},
 	}
 	s.work = sync.NewCond(&s.mu)
@@ -170,7 +173,9 @@ func (s *scheduler) finish(ds ...*delivery) {
 	defer s.mu.Unlock()
 	for _, d := range ds {
 		delete(s.inHand, d.identity)
-		s.done.add(d.identity)
+		if d.form == inNone { // the inbox remembers the others
+			s.done.add(d.identity)
+		}
 		l := s.lanes[d.lane]
 		l.running--
 		s.settle(l)

@@ -25,6 +25,8 @@ type session struct {
 	stopping  chan struct{} // closed by halt
 	halt      func()        // no worker starts anything from now on
 	broken    chan error    // what ends Run
+
+	life context.Context //nolint:containedctx // Run's: a lane's timer has none
 }
 
 func newSession(sub *Subscription, feeds ...*feed) *session {
@@ -39,6 +41,7 @@ func newSession(sub *Subscription, feeds ...*feed) *session {
 		s.workers = append(s.workers, newWorker(s))
 	}
 	s.scheduler = newScheduler(sub.config, &sub.counters, s.link)
+	s.scheduler.pausedConsumer = s.isPaused
 	s.halt = sync.OnceFunc(func() {
 		s.scheduler.pause()
 		close(s.stopping)
@@ -51,7 +54,17 @@ func (s *session) link() (reconnects uint64, connected bool) {
 	return conn.Stats().Reconnects, conn.IsConnected()
 }
 
+// isPaused tells whether the consumer that delivered an event is paused. In doubt it is not.
+func (s *session) isPaused(d *delivery) bool {
+	_, meta := d.current()
+	ctx, cancel := context.WithTimeout(s.life, lastWrite)
+	defer cancel()
+	consumer, err := s.js.Consumer(ctx, meta.Stream, meta.Consumer)
+	return err == nil && consumer.CachedInfo().Paused
+}
+
 func (s *session) run(ctx context.Context) error {
+	s.life = ctx
 	consumers, err := insist(ctx, s.config, s.prepare)
 	if err != nil || consumers == nil {
 		return err
@@ -84,6 +97,9 @@ func (s *session) prepare(ctx context.Context) ([]jetstream.Consumer, error) {
 		}
 	}
 	if err := s.letters.ensure(ctx); err != nil {
+		return nil, err
+	}
+	if err := s.checkUndivided(ctx); err != nil {
 		return nil, err
 	}
 	consumers := make([]jetstream.Consumer, len(s.feeds))
@@ -134,6 +150,7 @@ func (s *session) follow(ctx context.Context, feed *feed, consumer jetstream.Con
 		s.config.Logger.WarnContext(ctx, "the consumer is gone, creating it again",
 			slog.String("consumer", feed.name), slog.String("stream", feed.stream))
 		s.scheduler.forgetDone()
+		s.scheduler.orphan(feed.id)
 		consumers, err := insist(ctx, s.config, s.prepare)
 		if err != nil || consumers == nil {
 			return err

@@ -92,9 +92,6 @@ func TestHandleSQLThatSpoilsItsTransaction(t *testing.T) {
 				return nil
 			},
 		} {
-			if driver == "postgres" && name == "swallows" {
-				continue // the error of lib/pq's commit has no SQLSTATE
-			}
 			t.Run(driver+" "+name, func(t *testing.T) {
 				t.Parallel()
 				w, pool := newWorld(t), pgtest.New(t)

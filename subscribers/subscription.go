@@ -120,16 +120,29 @@ func (s *Subscription) Stats() Stats { return s.counters.stats() }
 type beginning struct {
 	mu    sync.Mutex
 	known uint64
+	of    time.Time // when the stream was made that it is about
 }
 
 // firstSequence returns the sequence of the first message that a new consumer is about.
 func (s *Subscription) firstSequence(ctx context.Context) (uint64, error) {
 	s.beginning.mu.Lock()
 	defer s.beginning.mu.Unlock()
-	if s.beginning.known > 0 || s.config.Start == (Start{}) {
-		return s.beginning.known, nil
+	if s.config.Start == (Start{}) {
+		return 0, nil
 	}
-	var err error
-	s.beginning.known, err = s.config.Start.Sequence(ctx, s.js, s.config.Stream, s.config.Prefix+".>")
+	stream, err := s.js.Stream(ctx, s.config.Stream)
+	if err != nil {
+		return 0, fmt.Errorf("look up stream %s: %w", s.config.Stream, err)
+	}
+	created := stream.CachedInfo().Created
+	switch begin := &s.beginning; {
+	case begin.known > 0 && begin.of.Equal(created):
+		return begin.known, nil
+	case begin.known > 0: // made anew: all that is in it came later
+		begin.known, begin.of = firstSequence, created
+		return begin.known, nil
+	}
+	s.beginning.known, err = s.config.Start.Sequence(ctx, s.js, s.config.Stream, "")
+	s.beginning.of = created
 	return s.beginning.known, err
 }

@@ -85,6 +85,14 @@ func (t *task) giveUp(then time.Time, limit time.Duration) bool {
 	return true
 }
 
+// over is an error for a task that was given up: nobody waits for what it would go on to do.
+func (t *task) over() error {
+	if t.isGivenUp() {
+		return errOverrun
+	}
+	return nil
+}
+
 func (t *task) isGivenUp() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()

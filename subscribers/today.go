@@ -37,7 +37,8 @@ func (s *session) bind(b *bound) error {
 		h, _ := s.handlerOf(b.event.Type)
 		return b.add(h, b.event)
 	}
-	forms, err := s.config.Codec.Upcast(b.event.Recorded)
+	var forms []contrail.Recorded
+	err := protect(func() (err error) { forms, err = s.config.Codec.Upcast(b.event.Recorded); return err })
 	if err != nil {
 		return err
 	}
@@ -56,17 +57,23 @@ func (b *bound) add(h handler, part contrail.Delivered[json.RawMessage]) error {
 	if h.bind == nil {
 		return nil
 	}
-	next, err := h.bind(part)
+	var next call
+	err := protect(func() (err error) { next, err = h.bind(part); return err })
 	if err != nil {
 		return err
 	}
 	b.form = max(b.form, h.form)
 	if before := b.call; before != nil {
 		b.call = func(ctx context.Context, tx transaction) error {
-			if err := before(ctx, tx); err != nil {
-				return err
+			first := before(ctx, tx)
+			if _, skipped := contrail.SkipReason(first); first != nil && !skipped {
+				return first
 			}
-			return next(ctx, tx)
+			err := next(ctx, tx)
+			if _, skipped := contrail.SkipReason(err); skipped && first == nil {
+				return nil
+			}
+			return err
 		}
 		return nil
 	}
@@ -74,17 +81,19 @@ func (b *bound) add(h handler, part contrail.Delivered[json.RawMessage]) error {
 	return nil
 }
 
-// formOf is where the handlers of a type run, before the event is read: a guess where a codec gives it other types.
+// formOf is where the handlers of a type run, before the event is read: a guess where a codec may give it other types.
 func (s *session) formOf(eventType string) form {
-	if h, found := s.handlerOf(eventType); found || s.config.Codec == nil {
+	if h, found := s.handlers[eventType]; found {
 		return h.form
 	}
-	for _, h := range s.handlers {
-		if h.form != inNone {
-			return h.form
+	if s.config.Codec != nil {
+		for _, h := range s.handlers {
+			if h.form != inNone {
+				return h.form
+			}
 		}
 	}
-	return inNone
+	return s.handlers[anyType].form
 }
 
 // open opens what is sealed, of events that have a handler. The error is an outageError, or says that one of them can't be read.

@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/contrail-events/contrail"
 )
@@ -32,19 +33,53 @@ type transaction interface {
 type pgxDatabase struct{ Beginner }
 
 func (d pgxDatabase) begin(ctx context.Context) (transaction, error) {
-	tx, err := d.Begin(ctx)
-	if err != nil {
-		return nil, err
+	pool, pooled := d.Beginner.(*pgxpool.Pool)
+	if !pooled {
+		tx, err := d.Begin(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return &pgxTransaction{tx: tx, wire: tx.Conn().PgConn().Conn()}, nil
 	}
-	return &pgxTransaction{tx: tx, wire: tx.Conn().PgConn().Conn()}, nil
+	conn, err := pool.Acquire(ctx)
+	if err != nil {
+		return nil, err //nolint:wrapcheck // the callers do
+	}
+	tx, err := conn.Begin(ctx)
+	if err != nil {
+		conn.Release()
+		return nil, err //nolint:wrapcheck // the callers do
+	}
+	return &pgxTransaction{tx: tx, wire: tx.Conn().PgConn().Conn(), conn: conn}, nil
 }
 
 type pgxTransaction struct {
 	tx   pgx.Tx
 	wire net.Conn
+
+	mu   sync.Mutex
+	conn *pgxpool.Conn // nil: it is the pool's again, or tx gives it back by itself
 }
 
-func (t *pgxTransaction) asPgx() pgx.Tx { return t.tx }
+func (t *pgxTransaction) release() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.conn != nil {
+		t.conn.Release()
+		t.conn = nil
+	}
+}
+
+func (t *pgxTransaction) asPgx() pgx.Tx { return handlersTx{t.tx} }
+
+// handlersTx is the transaction as handlers get it: it is not theirs to end.
+type handlersTx struct{ pgx.Tx }
+
+var errNotTheirs = errors.New("a handler neither commits nor rolls back its transaction; it returns an error to undo what it did")
+
+func (handlersTx) Commit(context.Context) error { return errNotTheirs }
+
+func (handlersTx) Rollback(context.Context) error { return errNotTheirs }
 
 func (*pgxTransaction) asSQL() *sql.Tx { return nil }
 
@@ -56,9 +91,15 @@ func (t *pgxTransaction) positions(ctx context.Context, statement string, args .
 	return pgx.CollectRows(rows, pgx.RowTo[contrail.Position]) //nolint:wrapcheck // the callers do
 }
 
-func (t *pgxTransaction) commit(ctx context.Context) error { return t.tx.Commit(ctx) } //nolint:wrapcheck // the callers do
+func (t *pgxTransaction) commit(ctx context.Context) error {
+	defer t.release()
+	return t.tx.Commit(ctx) //nolint:wrapcheck // the callers do
+}
 
 func (t *pgxTransaction) rollback(ctx context.Context) error {
+	defer t.release()
+	ctx, cancel := context.WithTimeout(ctx, lastWrite) // the host may have vanished
+	defer cancel()
 	if err := t.tx.Rollback(ctx); !errors.Is(err, pgx.ErrTxClosed) {
 		return err //nolint:wrapcheck // the callers do
 	}
@@ -72,6 +113,8 @@ func (t *pgxTransaction) spoiled(ctx context.Context) error {
 		return fmt.Errorf("a handler ended its transaction: %w", err)
 	}
 	switch conn := t.tx.Conn().PgConn(); {
+	case conn.TxStatus() == 'I':
+		return errors.New("a handler ended its transaction, by a statement")
 	case conn.IsClosed():
 		return errors.New("a handler left its connection closed or busy: conn closed")
 	case conn.IsBusy():
@@ -80,8 +123,16 @@ func (t *pgxTransaction) spoiled(ctx context.Context) error {
 	return nil
 }
 
-// sever leaves the connection to its pool, which finds it broken.
-func (t *pgxTransaction) sever() { _ = t.wire.Close() }
+// sever takes the connection away from its pool, which may open another one.
+func (t *pgxTransaction) sever() {
+	_ = t.wire.Close()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.conn != nil {
+		t.conn.Hijack()
+		t.conn = nil
+	}
+}
 
 type sqlDatabase struct{ db *sql.DB }
 
@@ -134,7 +185,13 @@ func (t *sqlTransaction) rollback(context.Context) error {
 	return nil
 }
 
-// spoiled leaves it to the commit to find out: database/sql tells then that a handler has ended the transaction.
-func (*sqlTransaction) spoiled(context.Context) error { return nil }
+// spoiled asks the server nothing either: a statement that can't be used is refused by another error while the transaction lasts.
+func (t *sqlTransaction) spoiled(ctx context.Context) error {
+	_, err := t.tx.StmtContext(ctx, &sql.Stmt{}).ExecContext(ctx) //nolint:sqlclosecheck // it never was one
+	if errors.Is(err, sql.ErrTxDone) {
+		return fmt.Errorf("a handler ended its transaction: %w", err)
+	}
+	return nil
+}
 
 func (t *sqlTransaction) sever() { t.end() }

@@ -148,21 +148,16 @@ func termReason(letter DeadLetter) string {
 }
 
 // burial publishes a dead letter, and returns when the broker has it; it tries until that is so or ctx ends, and at least once. With an inbox the event
-// is given up there at the same time, unless it has taken effect: then buried is false. When ctx has ended and the database is out of reach the
-// dead letter is published all the same.
+// is given up there at the same time, unless it has taken effect: then buried is false.
 func (s *session) burial(ctx context.Context, letter DeadLetter) (buried bool, err error) {
 	for failure := 1; ; failure++ {
 		buried, err = s.buryOnce(ctx, letter)
-		switch {
-		case err == nil:
+		if err == nil {
 			return buried, nil
-		case isOutage(err) && ctx.Err() != nil:
-			err = s.letters.publish(ctx, letter)
-			return err == nil, err
 		}
 		s.config.Logger.ErrorContext(ctx, "dead letter can't be published, trying again",
 			slog.String("consumer", letter.Consumer), slog.Uint64("sequence", letter.Sequence), slog.Any("error", err))
-		if !wait(ctx, nil, s.config.Backoff.delay(failure)) {
+		if !wait(ctx, nil, s.config.Backoff.pause(failure)) {
 			return false, fmt.Errorf("publish the dead letter of event %d of %s: %w", letter.Sequence, letter.Stream, err)
 		}
 	}
@@ -174,7 +169,16 @@ func (s *session) buryOnce(ctx context.Context, letter DeadLetter) (buried bool,
 	if position == 0 {
 		return true, publish()
 	}
-	return s.config.Inbox.giveUp(ctx, s.config.inboxName(), position, publish)
+	if ctx.Err() != nil {
+		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastWrite)
+		defer cancel()
+		ctx = last
+	}
+	return s.config.Inbox.giveUp(ctx, s.claimOf(letter, position), publish)
+}
+
+func (s *session) claimOf(letter DeadLetter, position contrail.Position) claim {
+	return claim{consumer: s.config.inboxName(), positions: []contrail.Position{position}, requeued: letter.Replays}
 }
 
 // positionInTx is that of an event that takes effect through the inbox, and zero for any other message.

@@ -1,10 +1,12 @@
 package subscribers
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"slices"
 	"sync/atomic"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -20,6 +22,7 @@ type worker struct {
 
 	task  atomic.Pointer[task] // where its handlers run
 	taken []*delivery
+	one   []bound // room for one event, unless a task that was given up has it
 }
 
 func newWorker(s *session) *worker {
@@ -48,6 +51,7 @@ func (w *worker) apart(handle func(t *task) error) error {
 	err := t.run(func() error { return handle(t) })
 	if t.isGivenUp() {
 		w.task.Store(newTask())
+		w.one = nil
 	}
 	return err
 }
@@ -57,7 +61,6 @@ type bound struct {
 	*delivery
 
 	event contrail.Delivered[json.RawMessage]
-	late  bool // the relay had left it out before, so that it comes when it is not expected any more
 	form  form
 	call  call // nil: there is no handler
 }
@@ -69,7 +72,7 @@ func (s *session) read(d *delivery) (bound, error) {
 	if err != nil {
 		return bound{}, err
 	}
-	return bound{delivery: d, late: message.Resent == wire.ResentRequeue, event: contrail.Delivered[json.RawMessage]{
+	return bound{delivery: d, event: contrail.Delivered[json.RawMessage]{
 		Recorded: message.Recorded, Data: message.Data,
 		Delivery: contrail.Delivery{Consumer: s.config.Durable, Sequence: d.number, Attempt: d.attempt()},
 	}}, nil
@@ -80,8 +83,18 @@ func (s *session) wants(event contrail.Recorded) bool {
 	if !s.selected.has(event) {
 		return false
 	}
-	_, found := s.handlerOf(event.Type)
-	return found || s.config.Codec != nil
+	forms := []contrail.Recorded{event}
+	if s.config.Codec != nil {
+		event.Erased, event.Data = true, nil // which forms it has does not depend on the data
+		var err error
+		if forms, err = s.config.Codec.Upcast(event); err != nil {
+			return true // whoever reads it will say so
+		}
+	}
+	return slices.ContainsFunc(forms, func(form contrail.Recorded) bool {
+		_, found := s.handlerOf(form.Type)
+		return found
+	})
 }
 
 // together handles many events in one transaction, all or none. False: none.
@@ -89,7 +102,7 @@ func (w *worker) together(ctx context.Context, taken []*delivery) bool {
 	batch := make([]bound, len(taken))
 	for i, d := range taken {
 		var err error
-		if batch[i], err = w.read(d); err != nil || batch[i].late || !w.wants(batch[i].event.Recorded) {
+		if batch[i], err = w.read(d); err != nil || !w.wants(batch[i].event.Recorded) {
 			return false
 		}
 	}
@@ -153,7 +166,7 @@ func (w *worker) handle(ctx context.Context, d *delivery) {
 		}
 		w.config.Logger.WarnContext(ctx, "the database is out of reach, or a key is not to be had; the event is kept and tried again",
 			slog.String("consumer", w.config.Durable), slog.Uint64("sequence", d.sequence), slog.Any("error", err))
-		if !wait(ctx, w.stopping, w.config.Backoff.delay(failure)) {
+		if !wait(ctx, w.stopping, w.config.Backoff.pause(failure)) {
 			w.surrender(ctx, d, err)
 			return
 		}
@@ -171,7 +184,11 @@ func (w *worker) try(ctx context.Context, d *delivery) error {
 		w.leave(ctx, d)
 		return nil
 	}
-	batch := []bound{b}
+	if w.one == nil {
+		w.one = make([]bound, 1)
+	}
+	batch := w.one
+	batch[0] = b
 	err = w.open(ctx, batch)
 	if err == nil {
 		err = w.bind(&batch[0])
@@ -235,19 +252,22 @@ func (s *session) callOne(ctx context.Context, t *task, b *bound, tx transaction
 // or errDuplicate. A task that was given up may still write to what it was given, so nothing of that is read then.
 func (w *worker) effect(ctx context.Context, batch []bound) (verdicts []error, err error) {
 	wanted := claim{
-		consumer: w.config.inboxName(), positions: make([]contrail.Position, len(batch)), again: batch[0].late || batch[0].requeued,
+		consumer: w.config.inboxName(), positions: make([]contrail.Position, len(batch)), requeued: batch[0].replays(),
 		patience: w.config.handlersEnd(),
 	}
-	verdicts = make([]error, len(batch))
+	outcome := make([]error, len(batch)) // not the result: a task that was given up still writes to it
 	for i, b := range batch {
-		wanted.positions[i], verdicts[i] = b.event.Position, errDuplicate
+		wanted.positions[i], outcome[i] = b.event.Position, errDuplicate
 	}
 	err = w.apart(func(t *task) error {
 		defer t.hold(nil)
 		return w.config.Inbox.once(ctx, wanted, func(tx transaction, i int) error {
+			if err := cmp.Or(t.over(), ctx.Err()); err != nil {
+				return err //nolint:wrapcheck // it is our own, or the ctx's
+			}
 			t.hold(tx)
 			err := w.callOne(ctx, t, &batch[i], tx)
-			verdicts[i] = err
+			outcome[i] = err
 			if _, skipped := contrail.SkipReason(err); skipped {
 				return nil
 			}
@@ -258,5 +278,5 @@ func (w *worker) effect(ctx context.Context, batch []bound) (verdicts []error, e
 		return nil, err
 	}
 	w.hooks.committed()
-	return verdicts, nil
+	return outcome, nil
 }

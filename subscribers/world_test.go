@@ -180,6 +180,22 @@ func run(tb testing.TB, what runner) (stop func()) {
 	return stop
 }
 
+// launch runs it until the test ends, or cancel is called, and tells how it ended.
+func launch(tb testing.TB, what runner) (cancel func(), ended <-chan error) {
+	tb.Helper()
+	ctx, cancel := context.WithCancel(tb.Context())
+	outcomes, over := make(chan error, 1), make(chan struct{})
+	go func() {
+		defer close(over)
+		outcomes <- what.Run(ctx)
+	}()
+	tb.Cleanup(func() {
+		cancel()
+		receive(tb, over)
+	})
+	return cancel, outcomes
+}
+
 func receive[T any](tb testing.TB, from <-chan T) T {
 	tb.Helper()
 	select {

@@ -158,8 +158,11 @@ func (s *servers) removeAdvisories(ctx context.Context, js jetstream.JetStream) 
 			return fmt.Errorf("delete consumer %s of stream %s: %w", name, wire.Advisories, err)
 		}
 	}
-	if err := consumers.Err(); err != nil || others || s.listening {
-		return err
+	if err := consumers.Err(); err != nil {
+		return fmt.Errorf("list the consumers of stream %s: %w", wire.Advisories, err)
+	}
+	if others || s.listening {
+		return nil
 	}
 	if err := js.DeleteStream(ctx, wire.Advisories); err != nil && !errors.Is(err, jetstream.ErrStreamNotFound) {
 		return fmt.Errorf("delete stream %s: %w", wire.Advisories, err)

@@ -2,9 +2,9 @@
 
 -- +goose Up
 
--- A dead row is that of an event that became a dead letter. Whoever still has the event in hand, such as a process that was frozen, finds the
--- row and does nothing. Requeueing the event makes the row one of an event that took effect.
-ALTER TABLE contrail.inbox ADD COLUMN dead boolean NOT NULL DEFAULT false;
+-- The row of an event that became a dead letter, and has not taken effect: how often it had been requeued by then. Whoever still has it in hand, such as
+-- a process that was frozen, finds the row and does nothing. When it is requeued once more, the row becomes that of an event that took effect: null.
+ALTER TABLE contrail.inbox ADD COLUMN dead integer;
 
 -- Old rows are folded into pages: a bit for each position, set for those that took effect. So a consumer's inbox stays small and forgets nothing: an
 -- event that comes back years later, since somebody has repaired the stream, is known.
@@ -17,14 +17,14 @@ CREATE TABLE contrail.inbox_pages (
 );
 
 -- Takes on events for a consumer, in the transaction of their handlers, and returns the positions of those that have not taken effect and were not
--- given up; again: of those that were given up, too. It waits where another transaction has taken on the same event and is not over. Positions
+-- given up. Events that were requeued so many times are taken on although they were given up before, but not if they were given up since. It waits where another transaction has taken on the same event and is not over. Positions
 -- are inserted in ascending order, so that two processes with the same events don't deadlock.
 -- The shared lock (1129270872, hash of the consumer) keeps the rows where they are: folding takes it exclusively. What stands in the pages is read by a
 -- statement behind it, with a snapshot of its own, which takes READ COMMITTED.
 -- patience: the server ends the session when its transaction is idle for longer than that, since a process that is frozen, or whose host has vanished, would
 -- hold what it has claimed for as long as its connection seems to live.
 -- +goose StatementBegin
-CREATE FUNCTION contrail.inbox_claim(claimant text, positions bigint[], again boolean, patience interval DEFAULT NULL) RETURNS SETOF bigint
+CREATE FUNCTION contrail.inbox_claim(claimant text, positions bigint[], requeued integer DEFAULT 0, patience interval DEFAULT NULL) RETURNS SETOF bigint
 LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
   idle bigint := extract(epoch FROM current_setting('idle_in_transaction_session_timeout')::interval) * 1000; -- 0: none
@@ -42,9 +42,9 @@ BEGIN
       SELECT p FROM unnest(positions) AS p LEFT JOIN contrail.inbox_pages ON consumer = claimant AND page = p >> 16
       WHERE page IS NULL OR get_bit(bits, (p & 65535)::int) = 0);
   END IF;
-  IF again THEN
+  IF requeued > 0 THEN
     RETURN QUERY INSERT INTO contrail.inbox AS known (consumer, position) SELECT claimant, p FROM unnest(positions) AS p ORDER BY p
-      ON CONFLICT (consumer, position) DO UPDATE SET dead = false, handled_at = now() WHERE known.dead RETURNING known.position;
+      ON CONFLICT (consumer, position) DO UPDATE SET dead = NULL, handled_at = now() WHERE known.dead < requeued RETURNING known.position;
   ELSE
     RETURN QUERY INSERT INTO contrail.inbox AS known (consumer, position) SELECT claimant, p FROM unnest(positions) AS p ORDER BY p
       ON CONFLICT DO NOTHING RETURNING known.position;
@@ -52,16 +52,16 @@ BEGIN
 END $$;
 -- +goose StatementEnd
 
--- Gives an event of a consumer up, and returns false if it has taken effect.
+-- Gives up an event of a consumer that was requeued so many times, and returns false if it has taken effect, or was given up later.
 -- +goose StatementBegin
-CREATE FUNCTION contrail.inbox_give_up(claimant text, given bigint) RETURNS boolean
+CREATE FUNCTION contrail.inbox_give_up(claimant text, given bigint, requeued integer DEFAULT 0) RETURNS boolean
 LANGUAGE plpgsql VOLATILE AS $$
 BEGIN
-  PERFORM contrail.inbox_claim(claimant, ARRAY[given], true);
+  PERFORM contrail.inbox_claim(claimant, ARRAY[given], requeued + 1, interval '30 s');
   IF NOT FOUND THEN
     RETURN false;
   END IF;
-  UPDATE contrail.inbox SET dead = true WHERE consumer = claimant AND position = given;
+  UPDATE contrail.inbox SET dead = requeued WHERE consumer = claimant AND position = given;
   RETURN true;
 END $$;
 -- +goose StatementEnd
@@ -82,7 +82,7 @@ BEGIN
   END IF;
   folded := ARRAY(
     SELECT position FROM (
-      SELECT position, handled_at FROM contrail.inbox WHERE consumer = claimant AND NOT dead ORDER BY position LIMIT 10000
+      SELECT position, handled_at FROM contrail.inbox WHERE consumer = claimant AND dead IS NULL ORDER BY position LIMIT 10000
     ) AS lowest WHERE handled_at < before);
   FOR leaf IN SELECT DISTINCT p >> 16 FROM unnest(folded) AS p LOOP
     SELECT bits INTO field FROM contrail.inbox_pages WHERE consumer = claimant AND page = leaf;
@@ -93,7 +93,7 @@ BEGIN
     INSERT INTO contrail.inbox_pages (consumer, page, bits) VALUES (claimant, leaf, field)
       ON CONFLICT (consumer, page) DO UPDATE SET bits = EXCLUDED.bits;
   END LOOP;
-  DELETE FROM contrail.inbox WHERE consumer = claimant AND position = ANY (folded) AND NOT dead;
+  DELETE FROM contrail.inbox WHERE consumer = claimant AND position = ANY (folded) AND dead IS NULL;
   RETURN coalesce(cardinality(folded), 0);
 END $$;
 -- +goose StatementEnd
@@ -122,8 +122,8 @@ END $$;
 -- +goose Down
 DROP FUNCTION contrail.inbox_forget(text, bigint, bigint);
 DROP FUNCTION contrail.inbox_fold(text, timestamptz);
-DROP FUNCTION contrail.inbox_give_up(text, bigint);
-DROP FUNCTION contrail.inbox_claim(text, bigint[], boolean, interval);
+DROP FUNCTION contrail.inbox_give_up(text, bigint, integer);
+DROP FUNCTION contrail.inbox_claim(text, bigint[], integer, interval);
 SELECT contrail.drop_empty('contrail.inbox_pages');
-DELETE FROM contrail.inbox WHERE dead; -- as if they had not been written
+DELETE FROM contrail.inbox WHERE dead IS NOT NULL; -- as if they had not been written
 ALTER TABLE contrail.inbox DROP COLUMN dead;

@@ -71,7 +71,7 @@ func (r *replaying) fromArchive(ctx context.Context) error {
 			r.passOver(event.Position)
 			continue
 		}
-		if err := r.send(ctx, event.Position, r.Archive.message(subject, event)); err != nil {
+		if err := r.send(ctx, outgoing{event.Position, r.Archive.message(subject, event), false}); err != nil {
 			return err
 		}
 	}

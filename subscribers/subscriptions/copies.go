@@ -32,7 +32,9 @@ type copies struct {
 func (c *copies) title() string { return c.name.Stream + "_" + c.name.Durable }
 
 // consumer is the name of a partition's consumer.
-func (c *copies) consumer(partition int) string { return c.name.Durable + "_" + strconv.Itoa(partition) }
+func (c *copies) consumer(partition int) string {
+	return c.name.Durable + "_" + strconv.Itoa(partition)
+}
 
 // openCopies looks the stream up; nil: the subscription is not divided.
 func openCopies(ctx context.Context, js jetstream.JetStream, name Name) (*copies, error) {

@@ -33,7 +33,8 @@ const letGo = 45 * time.Second
 const (
 	keyMember    = "member."
 	keyPartition = "partition."
-	keyBegin     = "begin" // the sequence, in the stream of events, with which the next division begins
+	keyBegin     = "begin"    // the sequence, in the stream of events, with which the next division begins
+	keyOperator  = "operator" // an ownerRecord: who changes the subscription; the processes don't care
 )
 
 // memberRecord is what a member says of itself.
@@ -52,15 +53,15 @@ type ownerRecord struct {
 	Since  time.Time `json:"since"`
 }
 
-// custody holds all partitions of a subscription, as a member that handles no events: the processes give theirs up, and take none until it ends. If whoever
-// has it dies, they go on when its lease has run out.
+// custody is the right to change a divided subscription, which one at a time has. It can hold all partitions, as a member that handles no events: the
+// processes give theirs up, and take none until it ends. If whoever has it dies, it ends when its lease has run out.
 type custody struct {
 	*copies
 
 	kv        jetstream.KeyValue
 	self      memberRecord
 	id        string
-	revisions map[int]uint64 // of the keys that say that it holds a partition
+	revisions map[string]uint64 // of the keys that say what it holds
 	stop      func()
 
 	mu      sync.Mutex
@@ -80,26 +81,22 @@ func (c *copies) bucket() string {
 	return fit + "-" + hex.EncodeToString(hash[:4])
 }
 
-// take takes all partitions, and returns when no process pulls any more.
-func (c *copies) take(ctx context.Context) (*custody, error) {
+// custody waits until nobody else changes the subscription. It ends with release.
+func (c *copies) custody(ctx context.Context) (*custody, error) {
 	kv, err := c.js.KeyValue(ctx, c.bucket())
 	if err != nil {
 		return nil, fmt.Errorf("open bucket %s, in which its processes say who is there, and which they make: %w", c.bucket(), err)
 	}
 	host, _ := os.Hostname() // it is for people only
 	k := &custody{
-		copies: c, kv: kv, id: uuid.NewString(), revisions: map[int]uint64{},
+		copies: c, kv: kv, id: uuid.NewString(), revisions: map[string]uint64{},
 		self: memberRecord{Host: host, PID: os.Getpid(), Since: time.Now().UTC(), Lease: lease, Leaving: true},
 	}
 	if err := k.renew(ctx); err != nil {
 		return nil, err
 	}
 	k.stop = k.keep(ctx)
-	err = k.takeAll(ctx)
-	if err == nil {
-		err = k.unattended(ctx)
-	}
-	if err != nil {
+	if err := k.enter(ctx); err != nil {
 		return nil, errors.Join(err, k.release(ctx))
 	}
 	return k, nil
@@ -152,116 +149,117 @@ func (k *custody) check() error {
 	return nil
 }
 
-// takeAll takes the partitions, in the order of their numbers: of two who do, one gets the first.
-func (k *custody) takeAll(ctx context.Context) error {
-	over := time.Now().Add(letGo)
-	for partition := 0; partition < k.count; {
-		taken, err := k.takeOne(ctx, partition)
-		switch {
-		case err != nil:
+// enter becomes the one who changes the subscription.
+func (k *custody) enter(ctx context.Context) error {
+	return k.insist(ctx, func() (bool, error) {
+		owner, revision, err := k.owner(ctx, keyOperator)
+		if err != nil {
+			return false, err
+		}
+		if present, err := k.isPresent(ctx, owner.Member); err != nil || present {
+			return false, err
+		}
+		return k.write(ctx, keyOperator, revision)
+	}, errors.New("somebody else is changing the subscription; try again"))
+}
+
+// take takes all partitions, and returns when no process pulls any more.
+func (k *custody) take(ctx context.Context) error {
+	for partition := range k.count {
+		key := keyPartition + strconv.Itoa(partition)
+		err := k.insist(ctx, func() (bool, error) {
+			_, revision, err := k.owner(ctx, key)
+			if err != nil {
+				return false, err
+			}
+			return k.write(ctx, key, revision)
+		}, errors.New("it changes hands all the time; try again"))
+		if err != nil {
 			return fmt.Errorf("take partition %d from its processes: %w", partition, err)
-		case taken:
-			partition++
-			continue
+		}
+	}
+	return k.unattended(ctx)
+}
+
+// insist tries until it is done, or patience is over.
+func (k *custody) insist(ctx context.Context, try func() (done bool, err error), late error) error {
+	for over := time.Now().Add(letGo); ; {
+		done, err := try()
+		switch {
+		case done || err != nil:
+			return err
 		case time.Now().After(over):
-			return fmt.Errorf("partition %d is held by a process that stops, or by somebody who changes the subscription as well; try again", partition)
+			return late
 		}
 		if err := rest(ctx, settleLook); err != nil {
 			return err
 		}
 	}
-	return nil
 }
 
-// takeOne takes a partition, unless whoever holds it is about to give it back: so does anybody else who has custody.
-func (k *custody) takeOne(ctx context.Context, partition int) (taken bool, err error) {
-	owner, revision, err := k.owner(ctx, partition)
-	if err != nil {
-		return false, err
-	}
-	if leaving, err := k.isLeaving(ctx, owner.Member); err != nil || leaving {
-		return false, err
-	}
-	value, err := json.Marshal(ownerRecord{Member: k.id, Since: time.Now().UTC()})
-	if err != nil {
-		return false, err //nolint:wrapcheck // takeAll does
-	}
-	key := keyPartition + strconv.Itoa(partition)
-	if revision == 0 {
-		revision, err = k.kv.Create(ctx, key, value)
-	} else {
-		revision, err = k.kv.Update(ctx, key, value, revision)
-	}
-	switch {
-	case errors.Is(err, jetstream.ErrKeyExists), errors.Is(err, jetstream.ErrKeyRevisionMismatch): // it has just changed hands
-		return false, nil
-	case err != nil:
-		return false, err //nolint:wrapcheck // takeAll does
-	}
-	k.revisions[partition] = revision
-	return true, nil
-}
-
-// owner is who holds a partition, and the revision of the key that says so; zero: there is none.
-func (k *custody) owner(ctx context.Context, partition int) (owner ownerRecord, revision uint64, err error) {
-	entry, err := k.kv.Get(ctx, keyPartition+strconv.Itoa(partition))
+// owner is who a key says holds what it is about, and its revision; zero: there is none.
+func (k *custody) owner(ctx context.Context, key string) (owner ownerRecord, revision uint64, err error) {
+	entry, err := k.kv.Get(ctx, key)
 	if errors.Is(err, jetstream.ErrKeyNotFound) {
 		return owner, 0, nil
 	}
 	if err != nil {
-		return owner, 0, err //nolint:wrapcheck // takeAll does
+		return owner, 0, fmt.Errorf("read who holds it: %w", err)
 	}
 	_ = json.Unmarshal(entry.Value(), &owner) // what somebody else has written there means nobody
 	return owner, entry.Revision(), nil
 }
 
-func (k *custody) isLeaving(ctx context.Context, id string) (bool, error) {
+// write says that we hold what a key is about. False: it has just changed hands.
+func (k *custody) write(ctx context.Context, key string, revision uint64) (bool, error) {
+	value, err := json.Marshal(ownerRecord{Member: k.id, Since: time.Now().UTC()})
+	switch {
+	case err != nil:
+	case revision == 0:
+		revision, err = k.kv.Create(ctx, key, value)
+	default:
+		revision, err = k.kv.Update(ctx, key, value, revision)
+	}
+	switch {
+	case errors.Is(err, jetstream.ErrKeyExists), errors.Is(err, jetstream.ErrKeyRevisionMismatch):
+		return false, nil
+	case err != nil:
+		return false, fmt.Errorf("write who holds it: %w", err)
+	}
+	k.revisions[key] = revision
+	return true, nil
+}
+
+// isPresent tells whether a member's lease has not run out.
+func (k *custody) isPresent(ctx context.Context, id string) (bool, error) {
 	if id == "" {
 		return false, nil
 	}
 	membership, err := subscribers.Members(ctx, k.js, k.name.Stream, k.name.Durable)
 	if err != nil {
-		return false, err //nolint:wrapcheck // takeAll does
+		return false, err
 	}
-	return slices.ContainsFunc(membership.Members, func(member subscribers.Member) bool {
-		return member.ID == id && member.Alive && member.Leaving
-	}), nil
+	return slices.ContainsFunc(membership.Members, func(member subscribers.Member) bool { return member.ID == id && member.Alive }), nil
 }
 
 // unattended returns when no process waits for events of any partition.
 func (k *custody) unattended(ctx context.Context) error {
-	for over := time.Now().Add(letGo); ; {
+	return k.insist(ctx, func() (bool, error) {
 		consumers, err := k.consumers(ctx)
-		if err != nil {
-			return err
-		}
-		attended := -1
-		for partition, info := range consumers {
-			if info != nil && info.NumWaiting > 0 {
-				attended = partition
-			}
-		}
-		switch {
-		case attended < 0:
-			return nil
-		case time.Now().After(over):
-			return fmt.Errorf("a process does not give partition %d up; stop its processes and try again", attended)
-		}
-		if err := rest(ctx, settleLook); err != nil {
-			return err
-		}
-	}
+		attended := slices.ContainsFunc(consumers, func(info *jetstream.ConsumerInfo) bool { return info != nil && info.NumWaiting > 0 })
+		return err == nil && !attended, err
+	}, errors.New("its processes do not give up all partitions; stop them and try again"))
 }
 
-// release gives the partitions back, also when ctx has ended.
+// release gives everything back, also when ctx has ended.
 func (k *custody) release(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), DefaultSettle)
 	defer cancel()
 	k.stop()
 	nobody, err := json.Marshal(ownerRecord{})
 	faults := []error{err}
-	for partition, revision := range k.revisions {
-		if _, err := k.kv.Update(ctx, keyPartition+strconv.Itoa(partition), nobody, revision); !errors.Is(err, jetstream.ErrKeyRevisionMismatch) {
+	for key, revision := range k.revisions {
+		if _, err := k.kv.Update(ctx, key, nobody, revision); !errors.Is(err, jetstream.ErrKeyRevisionMismatch) {
 			faults = append(faults, err)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/contrail-events/contrail/internal/seek"
 	"github.com/contrail-events/contrail/subscribers"
 )
 
@@ -135,17 +136,40 @@ func (c *copies) locate(ctx context.Context, s *Subscription, consumers []*jetst
 
 // floor is the sequence in the stream of events up to which everything is settled.
 func (c *copies) floor(ctx context.Context, consumers []*jetstream.ConsumerInfo) (uint64, error) {
-	state := c.stream.CachedInfo().State
-	settled := state.LastSeq
-	for _, info := range consumers {
-		switch {
-		case info == nil:
-			settled = 0
-		case info.NumPending > 0 || info.NumAckPending > 0:
-			settled = min(settled, info.AckFloor.Stream)
+	first, err := c.unsettled(ctx, consumers)
+	if err != nil {
+		return 0, err
+	}
+	return c.original(ctx, first-1)
+}
+
+// unsettled is the sequence of the first copy that is not settled, and that behind the last one if all are. A consumer's own floor won't do: it stays at
+// the partition's last event, however many of others' are behind it.
+func (c *copies) unsettled(ctx context.Context, consumers []*jetstream.ConsumerInfo) (uint64, error) {
+	stream, err := seek.Open(ctx, c.js, c.title(), "")
+	if err != nil {
+		return 0, err
+	}
+	first := stream.Last + 1
+	for partition, info := range consumers {
+		filters, from := []string{subjects(partition)}, uint64(1)
+		if info != nil {
+			filters, from = filtersOf(info.Config), info.AckFloor.Stream+1
+			if info.NumPending == 0 && info.NumAckPending == 0 {
+				continue
+			}
+		}
+		for _, filter := range filters {
+			copied, err := stream.On(filter).Next(ctx, from)
+			if err != nil {
+				return 0, err
+			}
+			if copied != nil {
+				first = min(first, copied.Sequence)
+			}
 		}
 	}
-	return c.original(ctx, settled)
+	return first, nil
 }
 
 // members says who is there, and holds what.

@@ -31,11 +31,13 @@ func (w *world) spread(events int) {
 // stream.
 func (w *world) tookEffect(behind int, want ...contrail.Position) {
 	w.Helper()
-	w.await(func(got subscriptions.Subscription) bool { return got.Lag == 0 && got.Requeued == 0 && len(w.effects()) >= behind+len(want) })
+	w.await(func(got subscriptions.Subscription) bool {
+		return got.Lag == 0 && got.Requeued == 0 && len(w.effects()) >= behind+len(want)
+	})
 	require.ElementsMatch(w, want, w.effects()[behind:])
 }
 
-// held waits until all partitions are held, by so many processes.
+// held waits until all partitions are held, by so many processes, and these wait for events.
 func (w *world) held(processes int) {
 	w.Helper()
 	w.await(func(got subscriptions.Subscription) bool {
@@ -43,7 +45,7 @@ func (w *world) held(processes int) {
 		for _, partition := range got.Division.Partitions {
 			holders[partition.Member] = true
 		}
-		return len(holders) == processes && !holders[""]
+		return len(holders) == processes && !holders[""] && got.Waiting >= partitions
 	})
 }
 
@@ -55,7 +57,7 @@ func TestListShowsADividedSubscriptionOnce(t *testing.T) {
 	w.append("a-1", 1)
 	w.settled(2)
 	stop()
-	failing := make(chan struct{})
+	failing := make(chan struct{}) // closed: from then on handlers fail
 	config := divided()
 	config.Filter, config.MaxDeliver, config.AckWait, config.MaxAckPending = []string{"events.a.>"}, 9, time.Minute, 7
 	handle := func(ctx context.Context, tx pgx.Tx, e contrail.Delivered[counted]) error {
@@ -68,7 +70,6 @@ func TestListShowsADividedSubscriptionOnce(t *testing.T) {
 	}
 	w.run(w.handle(config, handle))
 	stopOther := w.run(w.handle(config, handle))
-	defer close(failing)
 	w.append("b-1", 1)
 	w.append("a-1", 3)
 	w.await(func(got subscriptions.Subscription) bool { return got.Division != nil && got.InHand == 3 })
@@ -99,9 +100,11 @@ func TestListShowsADividedSubscriptionOnce(t *testing.T) {
 		require.Len(t, member.Holds, partitions/2)
 		require.True(t, member.Alive)
 	}
+	close(failing)
 	stopOther()
 	w.held(1)
 	require.Len(t, w.get().Division.Members, 1)
+	w.await(func(got subscriptions.Subscription) bool { return got.DeadLetters == 3 && got.Lag == 0 })
 }
 
 // The lag of a divided subscription is that of an undivided one, whoever runs and whatever is copied.
@@ -115,8 +118,11 @@ func TestLagOfADividedSubscription(t *testing.T) {
 	require.Equal(t, [2]contrail.Position{10, 10}, [2]contrail.Position{got.AckFloor.Position, got.Delivered.Position})
 	require.NotNil(t, got.AckFloor.At)
 	stop()
+	w.copying(10)
 	w.spread(20)
-	require.Equal(t, uint64(20), w.get().Lag)
+	got = w.get()
+	require.Equal(t, [3]uint64{20, 20, 20}, [3]uint64{got.Lag, got.Pending, got.Division.Uncopied})
+	w.copying(-1)
 	w.eventually(func() bool { return w.get().Division.Uncopied == 0 })
 	got = w.get()
 	require.Equal(t, uint64(20), got.Lag)
@@ -130,6 +136,17 @@ func TestLagOfADividedSubscription(t *testing.T) {
 	require.Empty(t, w.get().Division.Members)
 	require.NoError(t, w.js.DeleteConsumer(t.Context(), "EVENTS_test", "test_2"))
 	require.GreaterOrEqual(t, w.get().Lag, uint64(20)) // somebody makes it again, from its beginning
+}
+
+// copying has the broker hold so many copies at most; -1: all.
+func (w *world) copying(most int64) {
+	w.Helper()
+	stream, err := w.js.Stream(w.Context(), "EVENTS_test")
+	require.NoError(w, err)
+	config := stream.CachedInfo().Config
+	config.MaxMsgs, config.Discard = most, jetstream.DiscardNew
+	_, err = w.js.UpdateStream(w.Context(), config)
+	require.NoError(w, err)
 }
 
 func TestPauseHoldsADividedSubscription(t *testing.T) {
@@ -228,4 +245,3 @@ func TestReplayToADividedSubscription(t *testing.T) {
 	w.spread(3)
 	w.tookEffect(14, upTo(12, 14)...)
 }
-

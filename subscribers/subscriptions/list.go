@@ -67,7 +67,7 @@ func findAll(ctx context.Context, js jetstream.JetStream, name Name) (map[string
 	all := map[string]found{}
 	consumers := events.ListConsumers(ctx)
 	for info := range consumers.Info() {
-		if info.Config.Durable != "" && info.Config.DeliverSubject == "" {
+		if info.Config.Durable != "" && info.Config.DeliverSubject == "" { // neither ephemeral nor one that pushes
 			all[info.Config.Durable] = found{consumer: info}
 		}
 	}

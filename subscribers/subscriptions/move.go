@@ -63,7 +63,7 @@ func asBefore(ctx context.Context, js jetstream.JetStream, addresses []address, 
 	for n, at := range addresses {
 		if before[n] == nil || !before[n].Paused {
 			awake = append(awake, at)
-		} else if _, err := js.PauseConsumer(ctx, at.stream, at.consumer, *before[n].Config.PauseUntil); err != nil {
+		} else if _, err := js.PauseConsumer(ctx, at.stream, at.consumer, *before[n].Config.PauseUntil); err != nil && !isNotFound(err) {
 			return err //nolint:wrapcheck // goOnAnyway does
 		}
 	}
@@ -84,6 +84,8 @@ func (s *single) remake(ctx context.Context, sequence uint64) error {
 		return err //nolint:wrapcheck // Reset does
 	}
 	config := startingAt(consumer.CachedInfo().Config, sequence)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience) // what is begun is finished: a process would make it at its own Start
+	defer cancel()
 	for range remakes {
 		if err = s.js.DeleteConsumer(ctx, s.at.stream, s.at.consumer); err != nil && !isNotFound(err) {
 			return fmt.Errorf("delete it, to make it anew: %w", err)

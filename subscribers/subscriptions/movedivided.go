@@ -15,10 +15,13 @@ type divided struct {
 
 	before  []*jetstream.ConsumerInfo // of its partitions
 	custody *custody
-	moved   bool // or half moved: the consumers from before are gone
+	gone    bool // the consumers from before
 }
 
 func (d *divided) pause(ctx context.Context) (err error) {
+	if d.custody, err = d.copies.custody(ctx); err != nil {
+		return err
+	}
 	if d.before, err = d.consumers(ctx); err != nil {
 		return err
 	}
@@ -45,20 +48,15 @@ func (d *divided) inHand(ctx context.Context) (count int, err error) {
 }
 
 // bar takes the partitions.
-func (d *divided) bar(ctx context.Context) (err error) {
-	if givenUp, err := d.givenUp(ctx); err != nil {
+func (d *divided) bar(ctx context.Context) error {
+	if err := d.buried(ctx); err != nil {
 		return err
-	} else if givenUp > 0 {
-		return unburied(givenUp)
 	}
-	d.custody, err = d.take(ctx)
-	return err
+	return d.custody.take(ctx)
 }
 
-// unburied refuses what would take away the copies of events that are lost in silence then.
-func unburied(events int) error {
-	return fmt.Errorf("the broker has given up %d of its events, and they are no dead letters yet; let one of its processes run until they are", events)
-}
+// halfway is how long what must not be left half done may still take when ctx has ended.
+const halfway = 30 * time.Second
 
 // remakeCopies is how often the stream is made anew: a process that has just been started may be as quick.
 const remakeCopies = 5
@@ -81,11 +79,13 @@ func (d *divided) move(ctx context.Context, sequence uint64) error {
 	}
 	config.Sources = []*jetstream.StreamSource{&source}
 	config.FirstSeq = info.State.LastSeq + 1 // so that no process takes an event for an earlier one, nor an answer that comes late counts for another
-	d.moved = true
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), halfway)
+	defer cancel()
 	for range remakeCopies {
 		if err = d.js.DeleteStream(ctx, d.title()); err != nil && !errors.Is(err, jetstream.ErrStreamNotFound) {
 			return fmt.Errorf("delete stream %s, to make it anew: %w", d.title(), err)
 		}
+		d.gone = true
 		if d.stream, err = d.js.CreateStream(ctx, config); !errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) {
 			break
 		}
@@ -117,13 +117,22 @@ func (d *divided) remakeConsumers(ctx context.Context) error {
 	return nil
 }
 
-// goOn gives the partitions back, and wakes their consumers, if these are still there.
+// goOn wakes the consumers, if they are still there, and gives the partitions back.
 func (d *divided) goOn(ctx context.Context) (err error) {
-	if !d.moved && len(d.before) > 0 {
+	if !d.gone && len(d.before) > 0 {
 		err = asBefore(ctx, d.js, d.addresses(), d.before)
 	}
 	if d.custody != nil {
 		err = errors.Join(err, d.custody.release(ctx))
+	}
+	return err
+}
+
+// buried refuses to take away the copies of events that would be lost in silence then.
+func (c *copies) buried(ctx context.Context) error {
+	givenUp, err := c.givenUp(ctx)
+	if err == nil && givenUp > 0 {
+		err = fmt.Errorf("the broker has given up %d of its events, and they are no dead letters yet; let one of its processes run until they are", givenUp)
 	}
 	return err
 }

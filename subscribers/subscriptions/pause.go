@@ -36,7 +36,7 @@ func Pause(ctx context.Context, js jetstream.JetStream, name Name, until time.Ti
 		if err == nil && !answer.Paused {
 			err = fmt.Errorf("the broker's clock is past %s already", until.Format(time.RFC3339))
 		}
-		return err //nolint:wrapcheck // explain does
+		return err
 	})
 	return explain("pause", name, addresses, done, err)
 }

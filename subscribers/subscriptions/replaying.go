@@ -141,7 +141,7 @@ func (r *replaying) inOrder(ctx context.Context, first uint64) error {
 			r.passOver(event.Position)
 		default:
 			last = event.Position
-			if err := r.send(ctx, event.Position, msg); err != nil {
+			if err := r.send(ctx, outgoing{event.Position, msg, false}); err != nil {
 				return err
 			}
 		}
@@ -180,11 +180,11 @@ func (r *replaying) sendLate(ctx context.Context, position contrail.Position, ms
 		return err
 	}
 	r.met[position] = true
-	if r.lateSent[position] || position == r.sent {
+	if r.lateSent[position] {
 		r.passOver(position)
 		return nil
 	}
-	return r.send(ctx, position, msg)
+	return r.send(ctx, outgoing{position, msg, true})
 }
 
 // isInPlace tells whether the stream has an event in its order.

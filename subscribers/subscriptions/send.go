@@ -21,6 +21,7 @@ const tries = 3
 type outgoing struct {
 	position contrail.Position
 	message  jetstream.RawStreamMsg
+	late     bool // it stands out of its order
 }
 
 // Events that are forgotten together, which bars the subscription's handlers for a moment, are a quarter of a second's, and no more than these.
@@ -38,9 +39,9 @@ func batchOf(rate float64) int {
 }
 
 // send takes an event on, to be sent with those that come next.
-func (r *replaying) send(ctx context.Context, position contrail.Position, message jetstream.RawStreamMsg) error {
-	r.batch = append(r.batch, outgoing{position, message})
-	r.bytes += len(message.Data)
+func (r *replaying) send(ctx context.Context, one outgoing) error {
+	r.batch = append(r.batch, one)
+	r.bytes += len(one.message.Data)
 	if len(r.batch) < r.most && r.bytes < maxBatchBytes {
 		return nil
 	}
@@ -64,7 +65,7 @@ func (r *replaying) flush(ctx context.Context) error {
 		if err := r.pace.wait(ctx); err != nil {
 			return err
 		}
-		if err := r.publish(ctx, one.position, one.message); err != nil {
+		if err := r.publish(ctx, one); err != nil {
 			return fmt.Errorf("send position %d: %w; to go on, replay with the id %s", one.position, err, r.done.ID)
 		}
 		r.done.Events++
@@ -86,14 +87,18 @@ func (r *replaying) tell(position contrail.Position) {
 	}
 }
 
-func (r *replaying) publish(ctx context.Context, position contrail.Position, msg jetstream.RawStreamMsg) error {
+func (r *replaying) publish(ctx context.Context, one outgoing) error {
+	msg, place := one.message, strconv.FormatInt(int64(one.position), 10)
+	if one.late {
+		place += " late"
+	}
 	letter := subscribers.DeadLetter{
 		Consumer: r.name.Durable, Reason: subscribers.ReasonReplay, PublishedAt: msg.Time, FailedAt: time.Now(),
 		Stream: r.name.Stream, Subject: msg.Subject, Sequence: msg.Sequence, MsgID: r.msgID(msg),
 		Header: msg.Header, Data: msg.Data,
 	}
 	again := letter.Requeue(r.name.DeadLetters)
-	again.Header.Set(HeaderReplay, r.done.ID+" "+strconv.FormatInt(int64(position), 10))
+	again.Header.Set(HeaderReplay, r.done.ID+" "+place)
 	for name, value := range map[string]string{HeaderReplayedBy: r.By, HeaderReplayedBecause: r.Because} {
 		if value != "" {
 			again.Header.Set(name, value)
@@ -139,14 +144,15 @@ func (r *replaying) readEarlier(ctx context.Context) error {
 		if id != r.ID {
 			continue
 		}
+		text, late := strings.CutSuffix(text, " late")
 		number, err := strconv.ParseInt(text, 10, 64)
 		if err != nil {
 			return errors.New("a message of this run has no position; take another id")
 		}
-		if position := contrail.Position(number); position > r.sent {
-			r.sent = position
-		} else {
+		if position := contrail.Position(number); late {
 			r.lateSent[position] = true
+		} else {
+			r.sent = max(r.sent, position)
 		}
 	}
 	return nil

@@ -49,11 +49,6 @@ type Place struct {
 	At       *time.Time        `json:"at"`       // when that happened last, in this life of the broker; nil: unknown
 }
 
-// isDurable tells a consumer that may be a subscription from ephemeral ones, and those that push.
-func isDurable(info *jetstream.ConsumerInfo) bool {
-	return info.Config.Durable != "" && info.Config.DeliverSubject == ""
-}
-
 // read makes a Subscription of what the broker says, and asks for the rest.
 func (f found) read(ctx context.Context, js jetstream.JetStream, name Name) (s Subscription, err error) {
 	if f.copies == nil {

@@ -53,11 +53,15 @@ func (c *copies) undivide(ctx context.Context) (Undivided, error) {
 	if err := c.unused(ctx); err != nil {
 		return done, err
 	}
-	custody, err := c.take(ctx)
+	custody, err := c.custody(ctx)
 	if err != nil {
 		return done, err
 	}
-	if err := c.undivideTo(ctx, &done); err != nil {
+	err = custody.take(ctx)
+	if err == nil {
+		err = c.undivideTo(ctx, &done)
+	}
+	if err != nil {
 		return done, errors.Join(err, custody.release(ctx))
 	}
 	custody.stop()
@@ -82,11 +86,7 @@ func (c *copies) unused(ctx context.Context) error {
 	if running > 0 {
 		return fmt.Errorf("%d of its processes run, or have died within %s; stop them and try again", running, lease)
 	}
-	givenUp, err := c.givenUp(ctx)
-	if err == nil && givenUp > 0 {
-		err = unburied(givenUp)
-	}
-	return err
+	return c.buried(ctx)
 }
 
 // undivideTo makes the consumer, and deletes the copies.
@@ -137,27 +137,22 @@ func (c *copies) makeConsumer(ctx context.Context, consumers []*jetstream.Consum
 
 // again counts the copies, behind the first one that is not settled, that are.
 func (c *copies) again(ctx context.Context, consumers []*jetstream.ConsumerInfo) (int, error) {
+	first, err := c.unsettled(ctx, consumers)
+	if err != nil {
+		return 0, err
+	}
+	var waiting uint64
+	for number, info := range consumers {
+		partition, err := c.partition(ctx, number, info)
+		if err != nil {
+			return 0, err
+		}
+		waiting += partition.Pending + uint64(partition.InHand) //nolint:gosec // never negative
+	}
 	info, err := c.stream.Info(ctx)
 	if err != nil {
 		return 0, fmt.Errorf("look up stream %s: %w", c.title(), err)
 	}
-	first, waiting := info.State.LastSeq+1, uint64(0)
-	for partition, consumer := range consumers {
-		part, err := c.partition(ctx, partition, consumer)
-		if err != nil {
-			return 0, err
-		}
-		unsettled := part.Pending + uint64(part.InHand) //nolint:gosec // never negative
-		if unsettled == 0 {
-			continue
-		}
-		waiting += unsettled
-		if consumer == nil {
-			first = min(first, info.State.FirstSeq)
-		} else {
-			first = min(first, consumer.AckFloor.Stream+1)
-		}
-	}
-	behind := info.State.LastSeq + 1 - max(first, info.State.FirstSeq)
+	behind := info.State.LastSeq + 1 - first
 	return int(max(behind, waiting) - waiting), nil //nolint:gosec // far from the bounds
 }
