@@ -1,16 +1,12 @@
 package subscribers_test
 
 import (
-	"context"
 	"strings"
-	"sync"
 	"testing"
-	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/stretchr/testify/require"
 
-	"github.com/contrail-events/contrail"
 	"github.com/contrail-events/contrail/codec"
 	"github.com/contrail-events/contrail/internal/wire"
 	"github.com/contrail-events/contrail/subscribers"
@@ -91,63 +87,4 @@ func TestConsumerWithALimitOfItsPulls(t *testing.T) {
 	run(t, sub)
 	w.settled(t)
 	require.Equal(t, int64(count), sub.Stats().Handled)
-}
-
-// An event of a former type has become two, of which a handler skips one: the other's is called.
-func TestSkipOfOnePartOfAnEvent(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	one := func(d drafted) (drafted, error) { return d, nil }
-	two := func(d issued) (issued, error) { return d, nil }
-	both := codec.MustNew(codec.Type[drafted](), codec.Type[issued](), codec.Upcast("Both", 1,
-		codec.Split(codec.Into("InvoiceDrafted", 1, one), codec.Into("InvoiceIssued", 1, two))))
-	sub := w.subscribe(t, subscribers.Config{Codec: both})
-	var handled calls
-	subscribers.Handle(sub, func(context.Context, contrail.Delivered[drafted]) error {
-		handled.add(1)
-		return contrail.Skip("not ours")
-	})
-	subscribers.Handle(sub, func(context.Context, contrail.Delivered[issued]) error {
-		handled.add(2)
-		return nil
-	})
-	event := w.event("invoice-1", drafted{})
-	event.Type = "Both"
-	w.send(t, event)
-	run(t, sub)
-	w.settled(t)
-	require.Equal(t, [2]int{1, 1}, [2]int{handled.of(1), handled.of(2)})
-}
-
-// The consumer is paused while an event waits for its retry, for longer than an ack may take: the one behind it still waits for it.
-func TestPauseKeepsTheOrderOfARetry(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	w.publish(t, "invoice-1", drafted{N: 1})
-	w.publish(t, "invoice-1", drafted{N: 2})
-	sub := w.subscribe(t, subscribers.Config{
-		AckWait: 300 * time.Millisecond, Backoff: subscribers.Backoff{Min: time.Second, Max: time.Second},
-	})
-	var mu sync.Mutex
-	var order []int
-	failed := make(chan struct{}, 1)
-	subscribers.Handle(sub, func(_ context.Context, e contrail.Delivered[drafted]) error {
-		if e.Data.N == 1 && e.Delivery.Attempt == 1 {
-			failed <- struct{}{}
-			return errBroken
-		}
-		mu.Lock()
-		defer mu.Unlock()
-		order = append(order, e.Data.N)
-		return nil
-	})
-	run(t, sub)
-	receive(t, failed)
-	eventually(t, func() bool { return sub.Stats().Delivered == 2 })
-	_, err := w.js.PauseConsumer(t.Context(), wire.DefaultStream, "test", time.Now().Add(4*time.Second))
-	require.NoError(t, err)
-	w.settled(t)
-	mu.Lock()
-	defer mu.Unlock()
-	require.Equal(t, []int{1, 2}, order)
 }

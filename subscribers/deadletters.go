@@ -27,27 +27,39 @@ func (d deadLetters) prefix() string { return DeadLetterPrefix(d.name) }
 
 // ensure creates the stream if it is missing. One that exists is left as it is, but must take our subjects.
 func (d deadLetters) ensure(ctx context.Context) error {
-	taker, err := d.js.StreamNameBySubject(ctx, d.prefix()+".events.>")
-	switch {
-	case err == nil && taker != d.name:
-		return misconfigured("DeadLetters: stream %s takes the subjects %s.>; name that one, or take them from it", taker, d.prefix())
-	case err == nil:
-		return nil
-	case !errors.Is(err, jetstream.ErrStreamNotFound):
-		return fmt.Errorf("look for the stream of dead letters: %w", err)
+	there, err := d.isThere(ctx)
+	if there || err != nil {
+		return err
 	}
 	_, err = d.js.CreateStream(ctx, jetstream.StreamConfig{
 		Name: d.name, Description: "Events that a Contrail subscription could not handle.",
 		Subjects: []string{d.prefix() + ".>"}, Retention: jetstream.LimitsPolicy, Storage: jetstream.FileStorage,
 		MaxAge: deadLettersKept, Duplicates: deadLettersDedup, AllowDirect: true,
 	})
-	switch {
-	case errors.Is(err, jetstream.ErrStreamNameAlreadyInUse):
-		return misconfigured("DeadLetters: stream %s exists, but does not take the subjects %s.>", d.name, d.prefix())
-	case err != nil:
-		return fmt.Errorf("create stream %s for dead letters: %w", d.name, err)
+	if !errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) {
+		if err != nil {
+			err = fmt.Errorf("create stream %s for dead letters: %w", d.name, err)
+		}
+		return err
 	}
-	return nil
+	there, err = d.isThere(ctx) // somebody else may have been faster
+	if !there && err == nil {
+		err = misconfigured("DeadLetters: stream %s exists, but does not take the subjects %s.>", d.name, d.prefix())
+	}
+	return err
+}
+
+func (d deadLetters) isThere(ctx context.Context) (bool, error) {
+	taker, err := d.js.StreamNameBySubject(ctx, d.prefix()+".events.>")
+	switch {
+	case errors.Is(err, jetstream.ErrStreamNotFound):
+		return false, nil
+	case err != nil:
+		return false, fmt.Errorf("look for the stream of dead letters: %w", err)
+	case taker != d.name:
+		return false, misconfigured("DeadLetters: stream %s takes the subjects %s.>; name that one, or take them from it", taker, d.prefix())
+	}
+	return true, nil
 }
 
 // publish returns when the broker has the dead letter, or after some seconds with an error. It does so although ctx has ended.

@@ -1,7 +1,10 @@
 package subscribers_test
 
 import (
+	"flag"
 	"os"
+	"runtime"
+	"strconv"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -16,8 +19,17 @@ func TestMain(m *testing.M) {
 		runAdvisoryChild(role)
 		runChild(role)
 	}
+	waitTogether()
 	const server = "github.com/nats-io/nats-server/v2/server"
 	goleak.VerifyTestMain(pgtest.M{M: m},
 		// nats-server itself leaves these behind when a stream is deleted while the server stops.
 		goleak.IgnoreAnyFunction(server+".(*fileStore).flushStreamStateLoop"), goleak.IgnoreAnyFunction(server+"/ats.Register.func1"))
+}
+
+// waitTogether lets more tests run side by side than there are processors, unless somebody has said how many: most of their time they wait for servers.
+func waitTogether() {
+	flag.Parse()
+	if given := flag.Lookup("test.parallel"); given.Value.String() == strconv.Itoa(runtime.GOMAXPROCS(0)) {
+		_ = given.Value.Set("6")
+	}
 }
