@@ -107,6 +107,26 @@ func (w *world) startChild(tb testing.TB, pool *pgxpool.Pool, role string, maxDe
 	return c
 }
 
+// keepChild has a child that exits started again, until the test ends: on a machine that is busy the event that makes it exit may get another chance.
+func (w *world) keepChild(tb testing.TB, pool *pgxpool.Pool, maxDeliver int) {
+	tb.Helper()
+	ctx, cancel := context.WithCancel(tb.Context())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		for ctx.Err() == nil {
+			child := exec.CommandContext(ctx, os.Args[0])
+			child.Env = append(os.Environ(), roleVariable+"="+roleExits, maxDeliverVariable+"="+strconv.Itoa(maxDeliver), inHandVariable+"=2048",
+				databaseVariable+"="+pool.Config().ConnString(), brokerVariable+"="+w.server.URL())
+			_ = child.Run()
+		}
+	}()
+	tb.Cleanup(func() {
+		cancel()
+		<-ended
+	})
+}
+
 // awaitLine waits until the child says something.
 func (c *child) awaitLine(tb testing.TB, want string) {
 	tb.Helper()

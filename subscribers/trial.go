@@ -19,8 +19,8 @@ import (
 const (
 	headerTrialBy = "Contrail-Trial-By" // which Subscription, as a process has it, handles the event
 
-	trialAhead = time.Second // how long a trial keeps the next one of the process waiting
-	maxChances = 3           // how often an event may get one
+	trialAhead = 5 * time.Second // how long a trial keeps the next one of the process waiting
+	maxChances = 3               // how often an event may get one
 )
 
 // isTrial tells whether this is the event's last delivery, and not its first as well.

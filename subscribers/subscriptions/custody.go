@@ -236,7 +236,10 @@ func (k *custody) isPresent(ctx context.Context, id string) (bool, error) {
 		return false, nil
 	}
 	membership, err := subscribers.Members(ctx, k.js, k.name.Stream, k.name.Durable)
-	if err != nil {
+	switch {
+	case errors.Is(err, subscribers.ErrNotDivided): // it has just deleted the stream of copies, and makes it anew
+		return true, nil
+	case err != nil:
 		return false, err
 	}
 	return slices.ContainsFunc(membership.Members, func(member subscribers.Member) bool { return member.ID == id && member.Alive }), nil
