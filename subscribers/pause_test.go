@@ -56,7 +56,6 @@ func TestPauseIsExact(t *testing.T) {
 		require.Equal(t, at, w.positions(t))
 		paused.Store(false)
 		w.resume(t)
-		logged.await(t, "projection is resumed")
 		w.reaches(t, w.pool)
 		require.Equal(t, upTo(w.position), w.positions(t))
 	}
