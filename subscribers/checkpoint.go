@@ -39,7 +39,9 @@ const (
 			WHERE name = $1 AND position = $2 AND sequence = $5 AND rebuilds = $6 AND paused_at IS NULL RETURNING 1
 		) SELECT CASE WHEN $7::text <> '' THEN ` + extendPath + ` END FROM moved, LATERAL (SELECT ` + keepaliveLocal + `) AS alive`
 
-	refusedSQL = `SELECT paused_at IS NOT NULL, rebuilds <> $2 FROM contrail.projections WHERE name = $1`
+	// One that stands where it was left was paused then, and has been resumed since.
+	refusedSQL = `SELECT paused_at IS NOT NULL OR position = $3 AND sequence = $4 AND rebuilds = $2, rebuilds <> $2
+		FROM contrail.projections WHERE name = $1`
 
 	fillSQL = `DELETE FROM contrail.projection_gaps WHERE projection = $1 AND position = ANY($2::bigint[])`
 
@@ -67,7 +69,7 @@ var (
 func move(ctx context.Context, tx pgx.Tx, name string, s stretch, path string) error {
 	err := tx.QueryRow(ctx, moveSQL, name, s.from.position, s.to.position, s.to.sequence, s.from.sequence, s.rebuilds, path).Scan(nil)
 	if errors.Is(err, pgx.ErrNoRows) {
-		return refusal(ctx, tx, name, s.rebuilds)
+		return refusal(ctx, tx, name, s)
 	}
 	if err != nil {
 		return fmt.Errorf("move the checkpoint: %w", unmigrated(err))
@@ -86,9 +88,9 @@ func move(ctx context.Context, tx pgx.Tx, name string, s stretch, path string) e
 }
 
 // refusal tells why the checkpoint could not be moved.
-func refusal(ctx context.Context, tx pgx.Tx, name string, rebuilds int64) error {
+func refusal(ctx context.Context, tx pgx.Tx, name string, s stretch) error {
 	var paused, rebuilt bool
-	err := tx.QueryRow(ctx, refusedSQL, name, rebuilds).Scan(&paused, &rebuilt)
+	err := tx.QueryRow(ctx, refusedSQL, name, s.rebuilds, s.from.position, s.from.sequence).Scan(&paused, &rebuilt)
 	switch {
 	case err != nil && !errors.Is(err, pgx.ErrNoRows):
 		return fmt.Errorf("read the checkpoint: %w", unmigrated(err))

@@ -3,10 +3,13 @@ package subscribers_test
 import (
 	"context"
 	"encoding/json"
+	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
 	"github.com/contrail-events/contrail"
@@ -52,12 +55,11 @@ func TestPauseIsExact(t *testing.T) {
 		paused.Store(true)
 		w.relay(t, 10, 3)
 		at := w.positions(t)
-		if round == 0 { // later ones may be over before the process looks
-			logged.await(t, "projection is paused")
-		}
+		logged.await(t, "projection is paused")
 		require.Equal(t, at, w.positions(t))
 		paused.Store(false)
 		w.resume(t)
+		logged.await(t, "projection is resumed")
 		w.reaches(t, w.pool)
 		require.Equal(t, upTo(w.position), w.positions(t))
 	}
@@ -122,3 +124,38 @@ func TestPausedProjectionIsTakenOver(t *testing.T) {
 	w.reaches(t, w.pool)
 	require.Equal(t, upTo(20), w.positions(t))
 }
+
+// It is resumed at the moment at which the active process asks why it may not go on: it goes on, in the same term.
+func TestResumedWhileTheReasonIsAsked(t *testing.T) {
+	t.Parallel()
+	w := newStoredWorld(t)
+	logged := newLog()
+	var once sync.Once
+	config := w.pool.Config()
+	config.ConnConfig.Tracer = beforeQuery(func(sql string) {
+		if strings.Contains(sql, "rebuilds <> ") { // in front of it the move was refused
+			once.Do(func() { w.resume(t) })
+		}
+	})
+	traced, err := pgxpool.NewWithConfig(t.Context(), config)
+	require.NoError(t, err)
+	t.Cleanup(traced.Close)
+	run(t, w.projection(t, traced, subscribers.ProjectionConfig{Tables: modelTables, Logger: logged.logger()}, projectModel))
+	w.relay(t, 10, 3)
+	w.reaches(t, w.pool)
+	w.pause(t)
+	w.relay(t, 10, 3)
+	w.reaches(t, w.pool)
+	require.Equal(t, upTo(w.position), w.positions(t))
+	logged.never(t, "projection is interrupted")
+}
+
+// beforeQuery is called before each statement of a connection.
+type beforeQuery func(sql string)
+
+func (f beforeQuery) TraceQueryStart(ctx context.Context, _ *pgx.Conn, data pgx.TraceQueryStartData) context.Context {
+	f(data.SQL)
+	return ctx
+}
+
+func (beforeQuery) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
