@@ -27,8 +27,8 @@ const (
 	LastSequence Fence = iota
 	// MsgID relies on the broker's deduplication by message id, for a stream that others write to as well. In exchange: events are in position
 	// order as long as nothing goes wrong; one that is lost on its way is found when the relay asks the broker where it is, and published then,
-	// marked, behind later ones. And an event may be there twice when two relays believe that they lead for longer than the stream's duplicate
-	// window.
+	// marked, behind later ones. What the network still holds back of a lost connection may come later than that, unmarked. And an event may be
+	// there twice when two relays believe that they lead for longer than the stream's duplicate window.
 	MsgID
 )
 

@@ -22,6 +22,12 @@ type shared struct{ stream }
 // its way: it is written down to be published again, out of its order.
 func (s *shared) resume(ctx context.Context, l *lead, recorded cursor) (cursor, error) {
 	state, _, err := s.ask(ctx, l, recorded)
+	if err == nil {
+		err = s.barrier(ctx, l)
+	}
+	if err == nil {
+		state, _, err = s.ask(ctx, l, recorded)
+	}
 	if err != nil {
 		return cursor{}, err
 	}

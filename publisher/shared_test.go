@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/nats-io/nats.go"
@@ -62,6 +63,32 @@ func TestMsgIDFenceSharesAStream(t *testing.T) {
 	require.True(t, report.OK, "%+v", report)
 	require.EqualValues(t, 240, report.Published)
 	require.EqualValues(t, 34, report.Foreign)
+}
+
+// On a cluster, whose stream has a message's number before it has the message, a relay that shares it loses its leader now and then.
+func TestMsgIDFenceOnACluster(t *testing.T) {
+	t.Parallel()
+	cluster := natstest.Cluster(t, 3)
+	pool, js := pgtest.New(t), cluster.JetStream(t)
+	cfg := sharing(t, js)
+	stream := publisher.StreamConfig(publisher.Config{Replicas: 3})
+	stream.Subjects = []string{"events.>", "other.>"}
+	_, err := js.UpdateStream(t.Context(), stream)
+	require.NoError(t, err)
+	cluster.Await("EVENTS")
+	appending := keepAppending(t, pool)
+	stop := start(t, newRelay(t, pool, js, cfg))
+	for range 3 {
+		insertEvents(t, pool, 500)
+		require.Eventually(t, func() bool { return cluster.StepDown("EVENTS") == nil }, patience, 10*time.Millisecond)
+		awaitProgress(t, js)
+	}
+	appending()
+	cluster.Await("EVENTS")
+	awaitDrained(t, pool, js, cfg)
+	require.NoError(t, stop())
+	report := verifyShared(t, pool, js)
+	require.True(t, report.OK, "%+v", report)
 }
 
 // Messages that the broker has lost on their way are found by reading back, and come then, marked.

@@ -159,6 +159,9 @@ func (s Subjects) Of(event contrail.Recorded) (string, error) {
 // Filter is the subject that a stream takes, and a consumer filters by, to have all of them.
 func (s Subjects) Filter() string { return s.prefix + ".>" }
 
+// Barrier is a subject among those of Filter, for messages that the stream refuses.
+func (s Subjects) Barrier() string { return s.prefix + ".=" }
+
 func checkValue(key, value string, found bool) error {
 	err := checkToken(value)
 	switch {
