@@ -198,6 +198,16 @@ func TestPollingLeaderOutlastsARolesTimeout(t *testing.T) {
 	require.Equal(t, leading, process())
 }
 
+// insertSettled appends events and waits until the horizon is behind them: a relay that reads once finds them all.
+func insertSettled(tb testing.TB, pool *pgxpool.Pool, count int) {
+	tb.Helper()
+	insertEvents(tb, pool, count)
+	require.Eventually(tb, func() (settled bool) {
+		err := pool.QueryRow(tb.Context(), `SELECT contrail.horizon() >= max(position) FROM contrail.events`).Scan(&settled)
+		return err == nil && settled
+	}, patience, 5*time.Millisecond)
+}
+
 // The leader's work ends with its lock, also when nothing is to be done for long: it is told, and does not find out.
 func TestPollingLeaderStepsDownWithItsLock(t *testing.T) {
 	t.Parallel()
@@ -205,13 +215,14 @@ func TestPollingLeaderStepsDownWithItsLock(t *testing.T) {
 	js, _ := natstest.JetStream(t)
 	cfg := impatient()
 	cfg.Identity, cfg.Wake = "first:1", eventstore.Poll(time.Hour)
-	insertEvents(t, direct, 10)
+	insertSettled(t, direct, 10)
 	start(t, newRelay(t, pool, js, cfg))
 	awaitCaughtUp(t, pool, js)
+	insertSettled(t, direct, 10) // found by the first read of the next term only
 	_, err := direct.Exec(t.Context(), `SELECT pg_terminate_backend(pid)`+leadershipSQL)
 	require.NoError(t, err)
-	insertEvents(t, direct, 10) // found by the first read of the next term only
 	awaitCaughtUp(t, pool, js)
+	requireExact(t, direct, js)
 }
 
 // Where there is no session, asking for one is an error, and nothing is left behind.
