@@ -85,4 +85,5 @@ type Delivery struct {
 	Consumer string // the durable's or the projection's name
 	Sequence uint64 // the message's sequence in the JetStream stream
 	Attempt  int    // 1 on the first delivery
+	Source   string // the CloudEvent's source, which names the store and the relay; "" where it was read from the store
 }

@@ -36,7 +36,7 @@ func TestHandlersGetTheirTypes(t *testing.T) {
 	draft := receive(t, drafts)
 	require.Equal(t, first, draft.Recorded)
 	require.Equal(t, drafted{N: 7}, draft.Data)
-	require.Equal(t, contrail.Delivery{Consumer: "test", Sequence: 1, Attempt: 1}, draft.Delivery)
+	require.Equal(t, contrail.Delivery{Consumer: "test", Sequence: 1, Attempt: 1, Source: source}, draft.Delivery)
 	issue := receive(t, issues)
 	require.Equal(t, second, issue.Recorded)
 	require.Equal(t, issued{N: 8}, issue.Data)

@@ -230,5 +230,5 @@ func TestPartitionsBuryTheEventItself(t *testing.T) {
 	healthy.Store(true)
 	_, err := w.js.PublishMsg(t.Context(), letter.Requeue("DEADLETTERS"))
 	require.NoError(t, err)
-	require.Equal(t, contrail.Delivery{Consumer: "test", Sequence: 2, Attempt: 1}, receive(t, handled))
+	require.Equal(t, contrail.Delivery{Consumer: "test", Sequence: 2, Attempt: 1, Source: source}, receive(t, handled))
 }

@@ -186,7 +186,7 @@ func (r *reading) take(s *stretch, message wire.Message, sequence uint64) {
 	case fresh:
 		s.events = append(s.events, contrail.Delivered[json.RawMessage]{
 			Recorded: message.Recorded, Data: message.Data,
-			Delivery: contrail.Delivery{Consumer: r.projection, Sequence: sequence, Attempt: 1},
+			Delivery: contrail.Delivery{Consumer: r.projection, Sequence: sequence, Attempt: 1, Source: message.Source},
 		})
 		if message.Position <= r.evidence.rebuilt {
 			s.filled = append(s.filled, int64(message.Position))

@@ -205,7 +205,7 @@ func TestRequeueOfAnEventThatHasAgedOut(t *testing.T) {
 			again := receive(t, got)
 			require.Equal(t, event, again.Recorded)
 			require.Equal(t, drafted{N: poison}, again.Data)
-			require.Equal(t, contrail.Delivery{Consumer: "test", Sequence: 1, Attempt: 1}, again.Delivery)
+			require.Equal(t, contrail.Delivery{Consumer: "test", Sequence: 1, Attempt: 1, Source: source}, again.Delivery)
 			w.requeuedSettled(t, 1)
 			events, times := effects(t, pool)
 			require.Equal(t, [2]int{1, 1}, [2]int{events, times})

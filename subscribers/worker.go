@@ -74,7 +74,7 @@ func (s *session) read(d *delivery) (bound, error) {
 	}
 	return bound{delivery: d, event: contrail.Delivered[json.RawMessage]{
 		Recorded: message.Recorded, Data: message.Data,
-		Delivery: contrail.Delivery{Consumer: s.config.Durable, Sequence: d.number, Attempt: d.attempt()},
+		Delivery: contrail.Delivery{Consumer: s.config.Durable, Sequence: d.number, Attempt: d.attempt(), Source: message.Source},
 	}}, nil
 }
 

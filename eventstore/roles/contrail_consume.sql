@@ -1,4 +1,5 @@
--- contrail_consume: what consumers keep in this database: the inbox, the checkpoints of projections, the offsets of Watermill's subscribers.
+-- contrail_consume: what consumers keep in this database: the inbox, the checkpoints of projections, the ledger of deliveries, the runs of
+-- steps, the offsets of Watermill's subscribers. It posts to webhooks, with their secrets, and adds none.
 -- A consumer that reads the events here as well, to rebuild a projection or through Watermill's subscriber, is a member of contrail_read too.
 -- To rebuild a projection takes CREATE on the database besides, by a grant of your own: the new tables stand in a schema of their own.
 DO $$ BEGIN
@@ -10,3 +11,6 @@ GRANT SELECT ON contrail.migrations TO contrail_consume;
 GRANT SELECT, INSERT, UPDATE, DELETE ON contrail.inbox, contrail.inbox_pages TO contrail_consume;
 GRANT SELECT, INSERT, UPDATE ON contrail.projections, contrail.offsets TO contrail_consume;
 GRANT SELECT, INSERT, UPDATE, DELETE ON contrail.projection_gaps, contrail.rebuilds TO contrail_consume;
+GRANT SELECT, INSERT, UPDATE, DELETE ON contrail.delivery_events, contrail.deliveries, contrail.delivery_attempts, contrail.delivery_log,
+  contrail.runs, contrail.run_values, contrail.run_log TO contrail_consume;
+GRANT SELECT, UPDATE ON contrail.webhooks TO contrail_consume;

@@ -1,4 +1,5 @@
--- contrail_operate: pauses and stops relays, pauses projections and has them rebuilt, and decides about the events that relays have parked. What
+-- contrail_operate: pauses and stops relays, pauses projections and has them rebuilt, decides about the events that relays have parked, about deliveries and
+-- runs of steps, and keeps the webhooks and their secrets. What
 -- it decides about it sees only as a member of contrail_read.
 DO $$ BEGIN
   IF to_regrole('contrail_operate') IS NULL THEN CREATE ROLE contrail_operate NOLOGIN; END IF;
@@ -10,3 +11,5 @@ GRANT SELECT, INSERT, UPDATE ON contrail.relays TO contrail_operate;
 GRANT SELECT, INSERT, UPDATE, DELETE ON contrail.parked, contrail.relay_processes TO contrail_operate;
 GRANT SELECT, UPDATE ON contrail.projections TO contrail_operate;
 GRANT SELECT, INSERT, UPDATE ON contrail.rebuilds TO contrail_operate;
+GRANT SELECT, INSERT, UPDATE, DELETE ON contrail.delivery_events, contrail.deliveries, contrail.delivery_attempts, contrail.delivery_log,
+  contrail.runs, contrail.run_values, contrail.run_log, contrail.webhooks TO contrail_operate;
