@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -81,6 +82,10 @@ func runChild(role string) {
 		runRebuildingChild(ctx, role, js, pool, stuck)
 		return
 	}
+	if role == "projection that thaws" {
+		runThawing(ctx, js, pool)
+		return
+	}
 	if role == "projection" {
 		projection, err := subscribers.NewProjection(js, pool, subscribers.ProjectionConfig{Name: "test", Batch: 3}, projectEffect)
 		exitOn(err)
@@ -93,6 +98,29 @@ func runChild(role string) {
 	sub.OnCommitted(stuck)
 	subscribers.HandleTx(sub, takeEffect)
 	exitOn(sub.Run(ctx))
+}
+
+// runThawing projects, and says "here" after its first commit and "interrupted" when its term is over.
+func runThawing(ctx context.Context, js jetstream.JetStream, pool *pgxpool.Pool) {
+	logged := newLog()
+	projection, err := subscribers.NewProjection(js, pool, subscribers.ProjectionConfig{Name: "test", Logger: logged.logger()}, projectEffect)
+	exitOn(err)
+	go func() {
+		for message := range logged.messages {
+			if strings.Contains(message, "projection is interrupted") {
+				fmt.Println("interrupted")
+			}
+		}
+	}()
+	var first sync.Once
+	projection.OnCommitted(func() {
+		first.Do(func() {
+			fmt.Println("here")
+			_, err := fmt.Scanln(new(string))
+			exitOn(err)
+		})
+	})
+	exitOn(projection.Run(ctx))
 }
 
 func exitOn(err error) {

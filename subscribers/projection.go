@@ -19,7 +19,7 @@ import (
 
 // ProjectFunc brings events, in the stream's order, into a read model through tx, which it neither commits nor rolls back. That is the order of
 // positions, but for an event that the relay had left out and a person has requeued: see [Projection]. An error rolls the batch back and has it tried again for ever, as what follows must not overtake it; only [contrail.Permanent] stops the projection.
-// Its ctx ends DrainTimeout after Run's.
+// Its ctx ends DrainTimeout after Run's. The server ends a transaction in which nothing is asked for five minutes: its process is taken for frozen.
 //
 // With ProjectionConfig.Tables it names these tables without their schemas, as in INSERT INTO statement_lines: the transaction's search path
 // has the tables' own schemas in front, or, while the read model is rebuilt, the one in which it is built anew. There nothing else of the

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strconv"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -14,13 +15,21 @@ import (
 const projectionLock = 1129270871
 
 // A session-level lock: it goes when the connection does. The keepalives let the server notice within some 11 s that a process vanished
-// without closing it. It is tried, not waited for: a waiting statement would hold back vacuum for as long.
+// without closing it, and the timeout that one asks nothing for as much longer than it ever pauses, since it hangs or was stopped. It is tried, not waited for: a
+// waiting statement would hold back vacuum for as long.
 const (
 	keepaliveSQL = `SELECT set_config('tcp_keepalives_idle', '5', false), set_config('tcp_keepalives_interval', '2', false),
-set_config('tcp_keepalives_count', '3', false)`
-	// The same for the length of a transaction: that of a batch holds the projection's row.
+set_config('tcp_keepalives_count', '3', false), set_config('idle_in_transaction_session_timeout', ` + idleInBatch + `, false)`
+	lockingSQL = keepaliveSQL + `, set_config('idle_session_timeout', $1, false)`
+	// The same for the length of a transaction: that of a batch holds the projection's row. A shorter timeout of the role's stays.
 	keepaliveLocal = `set_config('tcp_keepalives_idle', '5', true), set_config('tcp_keepalives_interval', '2', true),
-		set_config('tcp_keepalives_count', '3', true), set_config('tcp_user_timeout', '11000', true)`
+		set_config('tcp_keepalives_count', '3', true), set_config('tcp_user_timeout', '11000', true),
+		set_config('idle_in_transaction_session_timeout', ` + idleInBatch + `, true)`
+	idleInBatch = `(SELECT CASE WHEN idle::interval BETWEEN '1 ms' AND '5 min' THEN idle ELSE '5min' END
+		FROM current_setting('idle_in_transaction_session_timeout') AS idle)`
+
+	// patienceWithActive is how much longer than Standby an active process may ask nothing.
+	patienceWithActive = 11 * time.Second
 
 	lockSQL = `SELECT pg_try_advisory_lock($1, hashtext($2))`
 )
@@ -40,7 +49,7 @@ func (p *Projection) acquire(ctx context.Context) (*pgx.Conn, error) {
 }
 
 func (p *Projection) compete(ctx context.Context, conn *pgx.Conn) error {
-	if _, err := conn.Exec(ctx, keepaliveSQL); err != nil {
+	if _, err := conn.Exec(ctx, lockingSQL, strconv.FormatInt((p.config.Standby+patienceWithActive).Milliseconds(), 10)); err != nil {
 		return err //nolint:wrapcheck // acquire wraps it
 	}
 	for try := 1; ; try++ {

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/contrail-events/contrail"
+	"github.com/contrail-events/contrail/internal/pgtest"
 	"github.com/contrail-events/contrail/subscribers"
 )
 
@@ -18,8 +19,8 @@ func TestBatchesLearnThatTheirHostHasVanished(t *testing.T) {
 	t.Parallel()
 	w := newStoredWorld(t)
 	type batch struct {
-		keepalive string
-		rebuilt   bool
+		keepalive, idle string
+		rebuilt         bool
 	}
 	batches := make(chan batch, 100)
 	run(t, w.projection(t, w.pool, subscribers.ProjectionConfig{Tables: modelTables},
@@ -28,14 +29,17 @@ func TestBatchesLearnThatTheirHostHasVanished(t *testing.T) {
 			if err := tx.QueryRow(ctx, `SHOW tcp_keepalives_idle`).Scan(&seen.keepalive); err != nil {
 				return err
 			}
+			if err := tx.QueryRow(ctx, `SHOW idle_in_transaction_session_timeout`).Scan(&seen.idle); err != nil {
+				return err
+			}
 			batches <- seen
 			return nil
 		}))
 	w.relay(t, 1, 1)
 	w.reaches(t, w.pool)
-	require.Equal(t, batch{"5", false}, receive(t, batches))
+	require.Equal(t, batch{"5", "5min", false}, receive(t, batches))
 	w.awaitDone(t, w.ask(t))
-	require.Equal(t, batch{"5", true}, receive(t, batches))
+	require.Equal(t, batch{"5", "5min", true}, receive(t, batches))
 }
 
 // The session of a process that has vanished still holds the projection's row: the one that takes over waits, and goes on where the row is free.
@@ -63,4 +67,25 @@ func TestTakeoverWaitsForTheRow(t *testing.T) {
 	require.NoError(t, tx.Rollback(t.Context()))
 	w.reaches(t, w.pool)
 	require.Equal(t, upTo(10), w.positions(t))
+}
+
+// An active process that is frozen loses the lock, some twelve seconds later; when it goes on it projects nothing.
+func TestFrozenProjectionIsTakenOver(t *testing.T) {
+	t.Parallel()
+	w, pool := newWorld(t), pgtest.New(t)
+	createEffects(t, pool)
+	w.publishMany(t, 3, 2)
+	frozen := w.startChild(t, pool, "projection that thaws", 0, 0)
+	frozen.freeze(t)
+
+	logged := newLog()
+	run(t, w.projection(t, pool, subscribers.ProjectionConfig{Logger: logged.logger()}, projectEffect))
+	logged.await(t, "stands by")
+	logged.await(t, "projection is active")
+	w.publishMany(t, 3, 2)
+	w.reaches(t, pool)
+	frozen.thaw(t)
+	frozen.awaitLine(t, "interrupted")
+	events, times := effects(t, pool)
+	require.Equal(t, []int{6, 6}, []int{events, times})
 }

@@ -22,7 +22,7 @@ const (
 	haltSQL = `SELECT position, sequence, paused_at IS NOT NULL FROM contrail.projections WHERE name = $1 FOR NO KEY UPDATE`
 
 	patienceSQL = `SELECT current_setting('search_path'), set_config('statement_timeout', '0', true),
-		set_config('idle_in_transaction_session_timeout', '0', true)`
+		set_config('idle_in_transaction_session_timeout', '5min', true)`
 
 	livePathSQL = `SELECT set_config('search_path', concat_ws(', ', $1::text, nullif($2::text, '')), true)`
 
