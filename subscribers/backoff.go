@@ -2,9 +2,9 @@ package subscribers
 
 import (
 	"context"
-	"fmt"
-	"math/rand/v2"
 	"time"
+
+	"github.com/contrail-events/contrail/internal/backoff"
 )
 
 // Backoff is the time between two tries: Min after the first failure, doubled with each one up to Max, and of that a random part between
@@ -24,30 +24,10 @@ func (b Backoff) withDefaults() Backoff {
 	return b
 }
 
-func (b Backoff) validate() error {
-	for i, delay := range b.Schedule {
-		if delay < 0 || delay > maxRetryDelay {
-			return fmt.Errorf("Backoff: Schedule[%d] is %v, not between 0 and %v", i, delay, maxRetryDelay)
-		}
-	}
-	if b.Min < 0 || b.Max < b.Min {
-		return fmt.Errorf("Backoff: Min %v and Max %v must be above zero, and Max not below Min", b.Min, b.Max)
-	}
-	return nil
-}
+func (b Backoff) validate() error { return backoff.Backoff(b).Validate(maxRetryDelay) }
 
 // delay is the time to wait after the failure with this number, counted from 1.
-func (b Backoff) delay(failure int) time.Duration {
-	if n := len(b.Schedule); n > 0 {
-		return b.Schedule[min(failure, n)-1]
-	}
-	whole := b.Min
-	for i := 1; i < failure && whole < b.Max; i++ {
-		whole *= 2
-	}
-	whole = min(whole, b.Max)
-	return whole - rand.N(whole/2+1) //nolint:gosec // jitter needs no secret
-}
+func (b Backoff) delay(failure int) time.Duration { return backoff.Backoff(b).Delay(failure) }
 
 // pause is the time to wait after a failure that is not an event's.
 func (b Backoff) pause(failure int) time.Duration {

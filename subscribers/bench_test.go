@@ -143,7 +143,7 @@ func BenchmarkStock(b *testing.B) {
 //	go test ./subscribers -run '^$' -bench Inbox -benchtime 1x
 func BenchmarkInbox(b *testing.B) {
 	for _, disk := range []struct{ name, delay string }{{"as it is", "0"}, {"0.5 ms more", "500"}, {"2 ms more", "2000"}} {
-		pool, err := pgxpool.New(b.Context(), pgtest.Server(b, localstack.PostgresConfig{Settings: map[string]string{
+		pool, err := pgxpool.New(b.Context(), pgtest.Server(b, localstack.PostgresConfig{Durable: true, Settings: map[string]string{
 			"commit_delay": disk.delay, "commit_siblings": "0",
 		}}).URL())
 		require.NoError(b, err)

@@ -80,7 +80,7 @@ func TestDeadLettersAreThoseThatWereAskedAbout(t *testing.T) {
 	bury()
 	var told bytes.Buffer
 	change := deadLettersChange{word: "requeue", asks: "handled again", answer: slowAnswer{bury, strings.NewReader("requeue\n")}}
-	choice := deadLettersChoice{All: true, deadLettersStream: deadLettersStream{DeadLetters: "DEADLETTERS"}}
+	choice := deadLettersChoice{choiceFlags: choiceFlags{All: true}, deadLettersStream: deadLettersStream{DeadLetters: "DEADLETTERS"}}
 	which, err := choice.selection(t.Context(), &app{verb: "dead-letters requeue", stderr: &told}, js, deadletters.Filter{}, change)
 	require.NoError(t, err)
 	require.Contains(t, told.String(), "1 dead letter of 1 consumer")

@@ -17,12 +17,9 @@ import (
 type deadLettersChoice struct {
 	deadLettersStream
 	deadLettersFilter
+	choiceFlags
 
-	IDs   []uint64 `arg:"" optional:"" name:"letter" help:"Which, as contrail dead-letters list shows them."`
-	All   bool     `env:"-" help:"All dead letters that the filters select."`
-	Limit int64    `env:"-" help:"With --all: at most so many, the oldest; 0: no limit."`
-	Yes   bool     `short:"y" env:"-" help:"With --all: do not ask."`
-	JSON  bool     `name:"json" help:"Print JSON lines."`
+	IDs []uint64 `arg:"" optional:"" name:"letter" help:"Which, as contrail dead-letters list shows them."`
 }
 
 // deadLettersChange is a decision: what the package does, and what is asked before.
@@ -33,21 +30,23 @@ type deadLettersChange struct {
 	do     func(js jetstream.JetStream, which deadletters.Selection) iter.Seq2[deadletters.Outcome, error]
 }
 
-// check refuses what makes no sense.
-func (c deadLettersChoice) check() error {
-	switch limited := c.Limit != 0 || c.isGiven(); {
-	case c.Limit < 0:
-		return usagef("--limit is %d; give 0 or more", c.Limit)
-	case c.All && len(c.IDs) > 0:
-		return usagef("both letters and --all are given; give one of them")
-	case !c.All && len(c.IDs) == 0:
-		return usagef("which letters? give them by number, or --all")
-	case !c.All && limited:
-		return usagef("letters are given, so there is nothing to select; leave the filters and --limit away, or give --all")
-	case slices.Contains(c.IDs, 0):
+func deadLetterNumbers() choosable {
+	return choosable{names: "letters", question: "which letters? give them by number"}
+}
+
+func checkLetters(ids []uint64) error {
+	if slices.Contains(ids, 0) {
 		return usagef("letter 0 is given; they begin with 1")
 	}
 	return nil
+}
+
+// check refuses what makes no sense.
+func (c deadLettersChoice) check() error {
+	if err := c.choiceFlags.check(deadLetterNumbers(), len(c.IDs), c.isGiven()); err != nil {
+		return err
+	}
+	return checkLetters(c.IDs)
 }
 
 // run decides, and prints what becomes of each letter as it happens.
@@ -65,7 +64,7 @@ func (c deadLettersChoice) run(ctx context.Context, a *app, change deadLettersCh
 		if err != nil {
 			return err
 		}
-		return a.printLetterOutcomes(change.do(js, which), c.JSON)
+		return printOutcomes(a, change.do(js, which), c.JSON, letterBecomes)
 	})
 }
 
@@ -106,41 +105,6 @@ func (c deadLettersChoice) ask(
 	return last, a.confirmChange(ctx, change.answer, question, change.word)
 }
 
-// printLetterOutcomes tells what became of each letter, and is not content unless each is as was asked for. What keeps several from having an
-// effect is said once.
-func (a *app) printLetterOutcomes(outcomes iter.Seq2[deadletters.Outcome, error], asJSON bool) error {
-	var result error
-	var warnings []string
-	none := true
-	for outcome, err := range outcomes {
-		if err != nil {
-			a.printWarnings(warnings)
-			return err
-		}
-		none = false
-		if !outcome.Done {
-			result = errNotSo
-		}
-		if asJSON {
-			if err := a.printJSON(outcome); err != nil {
-				return err
-			}
-			continue
-		}
-		a.printf("letter %d %s\n", outcome.ID, printable(outcome.Text))
-		if outcome.Warning != "" && !slices.Contains(warnings, outcome.Warning) {
-			warnings = append(warnings, outcome.Warning)
-		}
-	}
-	if none && !asJSON {
-		a.printf("there is nothing to do\n")
-	}
-	a.printWarnings(warnings)
-	return result
-}
-
-func (a *app) printWarnings(warnings []string) {
-	for _, warning := range warnings {
-		a.printf("but %s\n", printable(warning))
-	}
+func letterBecomes(outcome deadletters.Outcome) becomes {
+	return becomes{text: fmt.Sprintf("letter %d %s", outcome.ID, outcome.Text), done: outcome.Done, warning: outcome.Warning}
 }

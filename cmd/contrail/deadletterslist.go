@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"iter"
 	"maps"
 	"slices"
 	"strconv"
@@ -63,46 +62,16 @@ func (v *deadLettersListVerb) Run(ctx context.Context, a *app) error {
 		if v.Summary {
 			return v.summarise(ctx, a, js, filter)
 		}
-		filter.Limit = v.Limit
-		if v.Limit > 0 && !v.JSON {
-			filter.Limit++ // to know whether there are more
-		}
-		return v.print(a, deadletters.List(ctx, js, filter))
+		filter.Limit = oneMore(v.Limit, v.JSON)
+		return listing[deadletters.Letter]{
+			title: []string{"letter", "state", "consumer", "reason", "stream@version", "type", "deliveries", "replays", "since", "error"},
+			row:   letterRow, right: []int{0, 6, 7}, none: "no dead letters",
+			more: func(last deadletters.Letter) string {
+				return fmt.Sprintf("--after %d shows them, --limit 0 all, --summary how many", last.ID)
+			},
+			limit: v.Limit, asJSON: v.JSON,
+		}.print(a, deadletters.List(ctx, js, filter))
 	})
-}
-
-// print prints what is listed, of which there is one more than is meant to be shown if there are more.
-func (v *deadLettersListVerb) print(a *app, letters iter.Seq2[deadletters.Letter, error]) error {
-	rows := [][]string{{"letter", "state", "consumer", "reason", "stream@version", "type", "deliveries", "replays", "since", "error"}}
-	n, last := int64(0), uint64(0)
-	for letter, err := range letters {
-		switch {
-		case err != nil:
-			return err
-		case v.JSON:
-			if err := a.printJSON(letter); err != nil {
-				return err
-			}
-			continue
-		case v.Limit > 0 && n == v.Limit:
-			a.printTable(rows, 0, 6, 7)
-			a.printf("there are more; --after %d shows them, --limit 0 all, --summary how many\n", last)
-			return nil
-		}
-		n, last = n+1, letter.ID
-		if rows = append(rows, letterRow(letter)); len(rows) == tableStep {
-			a.printTable(rows, 0, 6, 7)
-			rows = rows[:0]
-		}
-	}
-	switch {
-	case v.JSON:
-	case n == 0:
-		a.printf("no dead letters\n")
-	default:
-		a.printTable(rows, 0, 6, 7)
-	}
-	return nil
 }
 
 func letterRow(letter deadletters.Letter) []string {

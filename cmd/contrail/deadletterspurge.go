@@ -40,18 +40,19 @@ Examples:
 // Run purges.
 func (v *deadLettersPurgeVerb) Run(ctx context.Context, a *app) error {
 	now := time.Now()
-	age, err := duration(v.OlderThan)
+	age, err := olderThan(v.OlderThan)
 	switch {
-	case err != nil || age <= 0:
-		return usagef("--older-than is %q; give how long ago as 36h or 30d", v.OlderThan)
+	case err != nil:
+		return err
 	case v.Until != "":
 		return usagef("--until is given; say with --older-than how old they are")
 	case v.Limit < 0:
 		return usagef("--limit is %d; give 0 or more", v.Limit)
-	case slices.Contains(v.IDs, 0):
-		return usagef("letter 0 is given; they begin with 1")
 	case len(v.IDs) > 0 && (v.isGiven() || v.Limit > 0):
-		return usagef("letters are given, so there is nothing to select; leave the filters and --limit away, or the letters")
+		return deadLetterNumbers().errNothingToSelect("the letters")
+	}
+	if err := checkLetters(v.IDs); err != nil {
+		return err
 	}
 	v.Until = now.Add(-age).Format(time.RFC3339Nano)
 	filter, err := v.filter(v.deadLettersStream, v.State, now)

@@ -2,7 +2,7 @@ package main
 
 import (
 	"context"
-	"iter"
+	"fmt"
 	"strconv"
 	"time"
 
@@ -50,50 +50,20 @@ func (v *parkedListVerb) Run(ctx context.Context, a *app) error {
 	case v.Limit < 0:
 		return usagef("--limit is %d; give 0 or more", v.Limit)
 	}
-	filter.After, filter.Limit = contrail.Position(v.After), v.Limit
-	if v.Limit > 0 && !v.JSON {
-		filter.Limit++ // to know whether there are more
-	}
+	filter.After, filter.Limit = contrail.Position(v.After), oneMore(v.Limit, v.JSON)
 	pool, err := a.openStore(ctx, 1)
 	if err != nil {
 		return err
 	}
 	defer pool.Close()
-	return v.print(a, parked.List(ctx, pool, filter))
-}
-
-// print prints what is listed, of which there is one more than is meant to be shown if there are more.
-func (v *parkedListVerb) print(a *app, events iter.Seq2[parked.Event, error]) error {
-	rows := [][]string{{"position", "state", "reason", "stream@version", "type", "attempts", "changed", "error"}}
-	n, last := int64(0), contrail.Position(0)
-	for event, err := range events {
-		switch {
-		case err != nil:
-			return err
-		case v.JSON:
-			if err := a.printJSON(event); err != nil {
-				return err
-			}
-			continue
-		case v.Limit > 0 && n == v.Limit:
-			a.printTable(rows, 0, 5)
-			a.printf("there are more; --after %d shows them, --limit 0 all\n", last)
-			return nil
-		}
-		n, last = n+1, event.Position
-		if rows = append(rows, parkedRow(event)); len(rows) == tableStep {
-			a.printTable(rows, 0, 5)
-			rows = rows[:0]
-		}
-	}
-	switch {
-	case v.JSON:
-	case n == 0:
-		a.printf("no events\n")
-	default:
-		a.printTable(rows, 0, 5)
-	}
-	return nil
+	return listing[parked.Event]{
+		title: []string{"position", "state", "reason", "stream@version", "type", "attempts", "changed", "error"},
+		row:   parkedRow, right: []int{0, 5}, none: "no events",
+		more: func(last parked.Event) string {
+			return fmt.Sprintf("--after %d shows them, --limit 0 all", last.Position)
+		},
+		limit: v.Limit, asJSON: v.JSON,
+	}.print(a, parked.List(ctx, pool, filter))
 }
 
 func parkedRow(event parked.Event) []string {

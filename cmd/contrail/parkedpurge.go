@@ -34,16 +34,18 @@ Examples:
 
 // Run purges.
 func (v *parkedPurgeVerb) Run(ctx context.Context, a *app) error {
-	choice := parkedChoice{parkedStream: v.parkedStream, parkedFilter: v.parkedFilter, Positions: v.Positions, All: len(v.Positions) == 0, Limit: v.Limit}
+	choice := parkedChoice{
+		parkedStream: v.parkedStream, parkedFilter: v.parkedFilter, Positions: v.Positions, choiceFlags: choiceFlags{All: len(v.Positions) == 0, Limit: v.Limit},
+	}
 	if len(v.Positions) > 0 && (v.isGiven() || v.Limit > 0) {
-		return usagef("positions are given, so there is nothing to select; leave the filters and --limit away, or the positions")
+		return parkedPositions().errNothingToSelect("the positions")
 	}
 	if err := errors.Join(choice.check([]parked.State{parked.Published, parked.Discarded}), atLeast("--batch", v.Batch, 1)); err != nil {
 		return err
 	}
-	age, err := duration(v.OlderThan)
-	if err != nil || age <= 0 {
-		return usagef("--older-than is %q; give how long ago as 36h or 30d", v.OlderThan)
+	age, err := olderThan(v.OlderThan)
+	if err != nil {
+		return err
 	}
 	filter, err := v.filter(v.Stream)
 	if err != nil {
@@ -63,7 +65,7 @@ func (v *parkedPurgeVerb) Run(ctx context.Context, a *app) error {
 	if err != nil && len(outcomes) == 0 {
 		return err
 	}
-	told := a.printOutcomes(outcomes, v.JSON)
+	told := printOutcomes(a, allOf(outcomes), v.JSON, parkedBecomes)
 	if err != nil {
 		return err
 	}

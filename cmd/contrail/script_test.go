@@ -46,6 +46,8 @@ import (
 //	stream CHANGE   makes, edits or deletes the stream EVENTS
 //	letters CHANGE  does with dead letters what subscriptions do: bury FILE, listen CONSUMER, handle CONSUMER N
 //	consumer CHANGE does with consumers of the stream EVENTS: settle NAME SEQUENCE, make NAME, age SEQUENCE
+//	endpoint CHANGE is an HTTP endpoint at $ENDPOINT: start STATUS [BODY], got N SECRET… (signed with each of the secrets)
+//	keep NAME EXPR  sets a variable to what a group of an expression matches on stdout
 //	json PATH VALUE compares a value in the JSON object on stdout, as in json verify.ok true
 func TestScripts(t *testing.T) {
 	t.Parallel()
@@ -64,7 +66,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"postgres": setPostgres, "nats": setNATS, "exits": exits, "append": appendEvents, "sql": execSQL, "query": query, "forge": forge,
 			"await": await, "empty": requireEmpty, "json": compareJSON, "damage": damage, "stream": changeStream,
-			"letters": changeLetters, "consumer": changeConsumer,
+			"letters": changeLetters, "consumer": changeConsumer, "endpoint": useEndpoint, "keep": keepMatch,
 		},
 	})
 }

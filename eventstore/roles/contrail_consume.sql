@@ -12,5 +12,6 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON contrail.inbox, contrail.inbox_pages TO 
 GRANT SELECT, INSERT, UPDATE ON contrail.projections, contrail.offsets TO contrail_consume;
 GRANT SELECT, INSERT, UPDATE, DELETE ON contrail.projection_gaps, contrail.rebuilds TO contrail_consume;
 GRANT SELECT, INSERT, UPDATE, DELETE ON contrail.delivery_events, contrail.deliveries, contrail.delivery_attempts, contrail.delivery_log,
-  contrail.runs, contrail.run_values, contrail.run_log TO contrail_consume;
+  contrail.runs, contrail.run_leases, contrail.run_values, contrail.run_log TO contrail_consume;
 GRANT SELECT, UPDATE ON contrail.webhooks TO contrail_consume;
+GRANT SELECT, INSERT, UPDATE, DELETE ON contrail.webhook_senders TO contrail_consume;

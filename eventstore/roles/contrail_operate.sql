@@ -12,4 +12,4 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON contrail.parked, contrail.relay_processe
 GRANT SELECT, UPDATE ON contrail.projections TO contrail_operate;
 GRANT SELECT, INSERT, UPDATE ON contrail.rebuilds TO contrail_operate;
 GRANT SELECT, INSERT, UPDATE, DELETE ON contrail.delivery_events, contrail.deliveries, contrail.delivery_attempts, contrail.delivery_log,
-  contrail.runs, contrail.run_values, contrail.run_log, contrail.webhooks TO contrail_operate;
+  contrail.runs, contrail.run_leases, contrail.run_values, contrail.run_log, contrail.webhooks TO contrail_operate;

@@ -7,8 +7,9 @@ END $$;
 GRANT USAGE ON SCHEMA contrail TO contrail_read;
 GRANT SELECT ON contrail.events, contrail.events_position_seq, contrail.store, contrail.migrations, contrail.relays, contrail.parked, contrail.relay_processes,
   contrail.projections, contrail.rebuilds TO contrail_read;
-GRANT SELECT ON contrail.delivery_events, contrail.deliveries, contrail.delivery_attempts, contrail.delivery_log, contrail.runs, contrail.run_values,
+GRANT SELECT ON contrail.delivery_events, contrail.deliveries, contrail.delivery_attempts, contrail.delivery_log, contrail.runs, contrail.run_leases, contrail.run_values,
   contrail.run_log TO contrail_read;
-GRANT SELECT (id, consumer, tenant, url, description, categories, types, former_until, concurrency, timeout, max_attempts, private, state, reason, failures,
-  failing_since, opened_at, probe_at, last_error, last_success_at, held_by, held_until, token, created_at, created_by, changed_at)
+GRANT SELECT (id, consumer, tenant, url, description, categories, types, former_until, secret_hint, concurrency, timeout, max_attempts, private, state,
+  reason, disabled_at, failures, failing_since, opened_at, probe_at, last_error, last_success_at, held_by, held_until, token, created_at, created_by,
+  changed_at, changed_by)
   ON contrail.webhooks TO contrail_read; -- without the secrets

@@ -59,7 +59,7 @@ func (c *cluster) locate(ctx context.Context) error {
 	if address == "" {
 		var err error
 		c.owned, err = localstack.StartPostgres(ctx, localstack.PostgresConfig{
-			Settings: map[string]string{"max_connections": maxConnections},
+			Durable: os.Getenv("CONTRAIL_DURABLE") != "", Settings: map[string]string{"max_connections": maxConnections},
 		})
 		if err != nil {
 			return err

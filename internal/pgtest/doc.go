@@ -9,6 +9,8 @@
 //		…
 //	}
 //
+// The cluster does not wait for its disk, unless CONTRAIL_DURABLE is set: for benchmarks whose figures are to count.
+//
 // Where DATABASE_URL is set, its server is used instead, and the databases are created there. Where no server can be had the test
 // fails; it is never skipped.
 package pgtest
