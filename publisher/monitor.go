@@ -199,12 +199,14 @@ func (m *monitor) correct(told string) {
 }
 
 func (m *monitor) register(ctx context.Context, conn *pgx.Conn, state string) error {
-	if err := insertRow(ctx, conn, m.id, m.config, state); err != nil {
+	server, err := insertRow(ctx, conn, m.id, m.config, state)
+	if err != nil {
 		return err
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.registered = true
+	m.beaten, m.server = wallClock(), server // who deletes the row before the first beat means to stop the relay, too
 	return nil
 }
 

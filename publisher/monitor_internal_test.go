@@ -64,6 +64,21 @@ func execute(tb testing.TB, pool *pgxpool.Pool, statement string, args ...any) {
 	require.NoError(tb, err)
 }
 
+// Whoever deletes the row stops the relay, also between its registration and its first heartbeat.
+func TestRowIsDeletedBeforeTheFirstBeat(t *testing.T) {
+	t.Parallel()
+	pool := pgtest.New(t)
+	told, obey := obeyed()
+	m := testMonitor(pool, obey)
+	conn := connection(t, pool, "cache_statement")
+	require.NoError(t, m.register(t.Context(), conn, stateStandby))
+	execute(t, pool, `DELETE FROM contrail.relay_processes`)
+	_, err := m.beat(t.Context(), conn)
+	require.NoError(t, err)
+	require.Len(t, told, 1)
+	require.Equal(t, commandStop, <-told)
+}
+
 // The statement does all of its work in each of the driver's modes, whatever a proxy asks for.
 func TestBeat(t *testing.T) {
 	t.Parallel()

@@ -22,10 +22,12 @@ const (
 	// sweeps away at the same moment is left to it.
 	insertRowSQL = `WITH swept AS (
 			DELETE FROM contrail.relay_processes WHERE id IN (
-				SELECT id FROM contrail.relay_processes WHERE beat_at < clock_timestamp() - interval '1 day' FOR UPDATE SKIP LOCKED))
-		INSERT INTO contrail.relay_processes (id, relay, identity, host, pid, version, settings, state)
-		VALUES ($1::uuid, $2::text, $3::text, $4::text, $5::int, $6::text, $7::jsonb, $8::text)
-		ON CONFLICT (id) DO NOTHING`
+				SELECT id FROM contrail.relay_processes WHERE beat_at < clock_timestamp() - interval '1 day' FOR UPDATE SKIP LOCKED)
+		), inserted AS (
+			INSERT INTO contrail.relay_processes (id, relay, identity, host, pid, version, settings, state)
+			VALUES ($1::uuid, $2::text, $3::text, $4::text, $5::int, $6::text, $7::jsonb, $8::text)
+			ON CONFLICT (id) DO NOTHING
+		) SELECT pg_postmaster_start_time()`
 
 	// One row, held for the length of the statement, and not waited for on the disk: the setting ends with the statement's transaction. The
 	// horizon is taken for whoever reads in a later statement; what the lag tells may miss an event that commits just now. A lag that
@@ -84,17 +86,18 @@ type orders struct {
 	server  time.Time // when the server started
 }
 
-func insertRow(ctx context.Context, conn *pgx.Conn, id uuid.UUID, cfg Config, state string) error {
+// insertRow returns when the server started.
+func insertRow(ctx context.Context, conn *pgx.Conn, id uuid.UUID, cfg Config, state string) (server time.Time, err error) {
 	settings, err := json.Marshal(cfg.settings())
 	if err != nil {
-		return fmt.Errorf("write the relay's settings: %w", err)
+		return server, fmt.Errorf("write the relay's settings: %w", err)
 	}
 	host, err := os.Hostname()
 	if err != nil {
 		host = "unknown"
 	}
-	_, err = conn.Exec(ctx, insertRowSQL, id.String(), cfg.Stream, cfg.Identity, host, os.Getpid(), libraryVersion(), string(settings), state)
-	return explainBeat("register the relay", err)
+	err = conn.QueryRow(ctx, insertRowSQL, id.String(), cfg.Stream, cfg.Identity, host, os.Getpid(), libraryVersion(), string(settings), state).Scan(&server)
+	return server, explainBeat("register the relay", err)
 }
 
 // whose is the row of a relay, and the event whose id it wants to know.
