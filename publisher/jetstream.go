@@ -84,14 +84,14 @@ func (c *jetStreamCarrier) send(_ context.Context, b *batch) (func(context.Conte
 // once, since the connection is lost, is not sent at all.
 func (c *jetStreamCarrier) sendAll(b *batch, w *answers) (n int, err error) {
 	for i := range b.events {
+		if i == len(b.events)/2 {
+			c.hook("in mid-batch")
+		}
 		if err := c.fill(&c.envelope, b, i, c.sequence); err != nil {
 			return i, err
 		}
 		c.envelope.Reply = w.replyTo(i)
 		err := c.acks.intact()
-		if i == len(b.events)/2 {
-			c.hook("in mid-batch") // a connection lost now keeps this message for the time after
-		}
 		if err == nil {
 			err = c.conn.PublishMsg(&c.envelope.Msg)
 		}
