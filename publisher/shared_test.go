@@ -143,8 +143,10 @@ func loseMessages(tb testing.TB, js jetstream.JetStream, lost ...uint64) {
 		}
 	}
 	require.NoError(tb, js.DeleteStream(ctx, "EVENTS"))
-	_, err = js.CreateStream(ctx, stream.CachedInfo().Config)
-	require.NoError(tb, err)
+	require.Eventually(tb, func() bool { // the server may still be at deleting the former one's files
+		_, err = js.CreateStream(ctx, stream.CachedInfo().Config)
+		return err == nil
+	}, patience, 10*time.Millisecond)
 	for _, msg := range kept {
 		_, err = js.PublishMsg(ctx, msg)
 		require.NoError(tb, err)

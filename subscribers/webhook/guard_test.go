@@ -127,12 +127,13 @@ func TestURLsThatAreGood(t *testing.T) {
 func unreachable(tb testing.TB) (port string, connected *atomic.Int64) {
 	tb.Helper()
 	connected = new(atomic.Int64)
-	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	server.Config.ConnState = func(_ net.Conn, state http.ConnState) {
 		if state == http.StateNew {
 			connected.Add(1)
 		}
 	}
+	server.Start()
 	tb.Cleanup(server.Close)
 	parsed, err := url.Parse(server.URL)
 	require.NoError(tb, err)
