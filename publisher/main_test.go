@@ -21,6 +21,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/contrail-events/contrail/eventstore"
+	"github.com/contrail-events/contrail/internal/natstest"
 	"github.com/contrail-events/contrail/internal/pgtest"
 	"github.com/contrail-events/contrail/publisher"
 )
@@ -41,7 +42,7 @@ func TestMain(m *testing.M) {
 	if flag.Lookup("test.bench").Value.String() != "" {
 		pgtest.Main(m) // the stock pipeline leaves goroutines behind
 	}
-	goleak.VerifyTestMain(pgtest.M{M: m})
+	goleak.VerifyTestMain(pgtest.M{M: m}, natstest.LeftBehind()...)
 }
 
 // processSettings are what a test may want of a relay process besides.

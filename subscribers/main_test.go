@@ -9,6 +9,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/contrail-events/contrail/internal/natstest"
 	"github.com/contrail-events/contrail/internal/pgtest"
 )
 
@@ -20,10 +21,7 @@ func TestMain(m *testing.M) {
 		runChild(role)
 	}
 	waitTogether()
-	const server = "github.com/nats-io/nats-server/v2/server"
-	goleak.VerifyTestMain(pgtest.M{M: m},
-		// nats-server itself leaves these behind when a stream is deleted while the server stops.
-		goleak.IgnoreAnyFunction(server+".(*fileStore).flushStreamStateLoop"), goleak.IgnoreAnyFunction(server+"/ats.Register.func1"))
+	goleak.VerifyTestMain(pgtest.M{M: m}, natstest.LeftBehind()...)
 }
 
 // waitTogether lets more tests run side by side than there are processors, unless somebody has said how many: most of their time they wait for servers.

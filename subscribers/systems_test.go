@@ -71,6 +71,7 @@ import (
 
 	"github.com/contrail-events/contrail"
 	"github.com/contrail-events/contrail/internal/pgtest"
+	"github.com/contrail-events/contrail/internal/testtable"
 	"github.com/contrail-events/contrail/internal/wire"
 	"github.com/contrail-events/contrail/subscribers"
 )
@@ -334,6 +335,12 @@ func TestStreamWaitsForARetryAndGoesOnAfterADeadLetter(t *testing.T) {
 			require.Len(t, w.deadLetters(t), 1)
 		})
 	}
+}
+
+// The table above names tests that there are.
+func TestTableOfSystems(t *testing.T) {
+	t.Parallel()
+	testtable.Check(t)
 }
 
 // While nothing succeeds the counts go on, and so does the work.

@@ -12,7 +12,7 @@ import (
 	"github.com/contrail-events/contrail/internal/natstest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m, natstest.LeftBehind()...) }
 
 func TestJetStreamIsOnItsOwnAndSurvivesRestart(t *testing.T) {
 	t.Parallel()

@@ -4,11 +4,10 @@ import (
 	"testing"
 
 	"go.uber.org/goleak"
+
+	"github.com/contrail-events/contrail/internal/natstest"
 )
 
 func TestMain(m *testing.M) {
-	const server = "github.com/nats-io/nats-server/v2/server"
-	goleak.VerifyTestMain(m,
-		// nats-server itself leaves these behind when a stream is deleted while the server stops.
-		goleak.IgnoreAnyFunction(server+".(*fileStore).flushStreamStateLoop"), goleak.IgnoreAnyFunction(server+"/ats.Register.func1"))
+	goleak.VerifyTestMain(m, natstest.LeftBehind()...)
 }

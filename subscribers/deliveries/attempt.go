@@ -66,7 +66,7 @@ func (l *Ledger) perform(ctx context.Context, attempt *begun, adapter Adapter, p
 	}
 	var became completed
 	err := l.persist(ctx, attempt.until, func(ctx context.Context) (err error) {
-		became, err = l.completeRow(ctx, attempt.ID, attempt.Attempt, v, a)
+		became, err = l.completeRow(ctx, l.db, attempt.key(), v, a)
 		return err
 	})
 	if err != nil {
@@ -82,7 +82,7 @@ func (l *Ledger) perform(ctx context.Context, attempt *begun, adapter Adapter, p
 func (l *Ledger) late(ctx context.Context, attempt *begun, policy Policy, a answer) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastWrite)
 	defer cancel()
-	_, err := l.completeRow(ctx, attempt.ID, attempt.Attempt, judge(a, policy, attempt.counted, attempt.last), a)
+	_, err := l.completeRow(ctx, l.db, attempt.key(), judge(a, policy, attempt.counted, attempt.last), a)
 	l.logLate(ctx, attempt, err)
 }
 
@@ -98,11 +98,19 @@ type completed struct {
 	late   bool // the attempt was ambiguous by then
 }
 
-func (l *Ledger) completeRow(ctx context.Context, id uuid.UUID, number int, v verdict, a answer) (completed, error) {
+// attemptKey names an attempt.
+type attemptKey struct {
+	delivery uuid.UUID
+	number   int
+}
+
+func (b *begun) key() attemptKey { return attemptKey{b.ID, b.Attempt} }
+
+func (l *Ledger) completeRow(ctx context.Context, db Querier, key attemptKey, v verdict, a answer) (completed, error) {
 	var state, reason string
 	var due *time.Time
 	var late bool
-	err := l.db.QueryRow(ctx, completeSQL, id, number, l.process, string(v.outcome), string(v.class), v.text,
+	err := db.QueryRow(ctx, completeSQL, key.delivery, key.number, l.process, string(v.outcome), string(v.class), v.text,
 		sanitize.Text(a.receipt.Response, 0), sanitize.Text(a.receipt.ID, 0), a.took.Round(time.Microsecond),
 		string(v.state), string(v.reason), v.delay, v.risk).Scan(&state, &reason, &due, &late)
 	if errors.Is(err, pgx.ErrNoRows) { // it is deleted

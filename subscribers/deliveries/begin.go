@@ -22,6 +22,9 @@ const (
 	// It relies on the primary keys.
 	bodySQL = `SELECT e.body FROM contrail.delivery_events AS e JOIN contrail.deliveries AS d ON (d.consumer, d.event) = (e.consumer, e.id) WHERE d.id = $1`
 
+	// By its primary key; the transaction has it locked.
+	forgiveSQL = `UPDATE contrail.deliveries SET forgiven = forgiven + 1 WHERE id = $1`
+
 	// Those of a delivery are few.
 	beganSQL = `SELECT number FROM contrail.delivery_attempts WHERE delivery = $1 AND started_by = $2 AND outcome = 'started'`
 )
@@ -169,27 +172,42 @@ func (l *Ledger) decide(ctx context.Context, db Querier, d Due, made settlement)
 	return result, nil
 }
 
-// disown completes an attempt that was begun although the answer said that it could not be: nothing was called. The ledger has a delivery in
-// hand once at a time, so what this process has begun and not completed is that.
+// disown completes an attempt that was begun although the answer said that it could not be: nothing was called, so it counts against no bound. The
+// ledger has a delivery in hand once at a time, so what this process has begun and not completed is that.
 func (l *Ledger) disown(ctx context.Context, d Due, policy Policy) {
-	err := l.persist(ctx, time.Now().Add(policy.lease()), func(ctx context.Context) error {
-		var number int
-		err := l.db.QueryRow(ctx, beganSQL, d.Delivery.ID, l.process).Scan(&number)
-		if errors.Is(err, pgx.ErrNoRows) {
-			return nil
-		}
-		if err != nil {
-			return err //nolint:wrapcheck // it is logged below
-		}
-		_, err = l.completeRow(ctx, d.Delivery.ID, number, verdict{
-			outcome: OutcomeFailed, class: ClassTemporary, state: Failed, reason: ReasonTemporary, delay: new(policy.Backoff.delay(1)),
-			text: "the database did not answer when the attempt was begun; nothing was called",
-		}, answer{})
-		return err
-	})
+	err := l.persist(ctx, time.Now().Add(policy.lease()), func(ctx context.Context) error { return l.disownOnce(ctx, d, policy) })
 	if err != nil {
 		l.logDisowned(ctx, d, err)
 	}
+}
+
+func (l *Ledger) disownOnce(ctx context.Context, d Due, policy Policy) error {
+	tx, err := l.db.BeginTx(ctx, readCommitted())
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback(context.WithoutCancel(ctx))
+	var number int
+	err = tx.QueryRow(ctx, beganSQL, d.Delivery.ID, l.process).Scan(&number)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil
+	}
+	if err != nil {
+		return err //nolint:wrapcheck // it is logged above
+	}
+	became, err := l.completeRow(ctx, tx, attemptKey{d.Delivery.ID, number}, verdict{
+		outcome: OutcomeFailed, class: ClassTemporary, state: Failed, reason: ReasonTemporary, delay: new(policy.Backoff.delay(1)),
+		text: "the database did not answer when the attempt was begun; nothing was called",
+	}, answer{})
+	if err != nil {
+		return err
+	}
+	if !became.late {
+		if _, err := tx.Exec(ctx, forgiveSQL, d.Delivery.ID); err != nil {
+			return err //nolint:wrapcheck // it is logged above
+		}
+	}
+	return tx.Commit(ctx) //nolint:wrapcheck // it is logged above
 }
 
 func decode(body []byte) (*Event, error) {

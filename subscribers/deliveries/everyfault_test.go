@@ -306,17 +306,12 @@ func TestEveryKill(t *testing.T) {
 	})
 }
 
-// faultSample is every number up to the last one in the long form, and otherwise some of them, other ones each time.
+// faultSample is every trip in the long form, and otherwise some of them.
 func faultSample(last, some int) []int {
-	numbers := rand.Perm(last)
-	if os.Getenv("CONTRAIL_LONG") == "" {
-		numbers = numbers[:min(some, last)]
+	if os.Getenv("CONTRAIL_LONG") != "" {
+		some = last
 	}
-	for i := range numbers {
-		numbers[i]++
-	}
-	slices.Sort(numbers)
-	return numbers
+	return pgfault.Sample(last, some)
 }
 
 // faultChild is a process that kills itself at a round trip.

@@ -3,9 +3,10 @@ package deliveries_test
 import (
 	"context"
 	"errors"
+	"io"
 	"math"
-	"os"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -107,14 +108,6 @@ type noKeys struct{}
 
 func (noKeys) Open(context.Context, []contrail.Recorded) error { return nil }
 
-// longOnly is for what takes as long as a ledger waits for others.
-func longOnly(t *testing.T) {
-	t.Helper()
-	if os.Getenv("CONTRAIL_LONG") == "" {
-		t.Skip("it takes ten seconds; CONTRAIL_LONG=1 runs it")
-	}
-}
-
 // Where an event is read back, or a rule, takes all the time that there is, or panics: the delivery is put off, and no worker lost.
 func TestWhatIsAskedBeforeAnAttemptHangs(t *testing.T) {
 	t.Parallel()
@@ -122,18 +115,14 @@ func TestWhatIsAskedBeforeAnAttemptHangs(t *testing.T) {
 	for name, c := range map[string]struct {
 		ask    func(ctx context.Context) error
 		sealed bool
-		long   bool
 		reason deliveries.Reason
 	}{
-		"rule that hangs":    {hang, false, true, deliveries.ReasonRuleFailed},
-		"reader that hangs":  {hang, true, true, deliveries.ReasonUnread},
-		"reader that panics": {func(context.Context) error { panic(errors.New("no such bucket")) }, true, false, deliveries.ReasonUnread},
+		"rule that hangs":    {hang, false, deliveries.ReasonRuleFailed},
+		"reader that hangs":  {hang, true, deliveries.ReasonUnread},
+		"reader that panics": {func(context.Context) error { panic(errors.New("no such bucket")) }, true, deliveries.ReasonUnread},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if c.long {
-				longOnly(t)
-			}
 			f := newFixture(t, func(config *deliveries.Config) {
 				config.Policy.Backoff = deliveries.Backoff{Schedule: []time.Duration{time.Hour}}
 				config.Keys = noKeys{}
@@ -189,7 +178,6 @@ func (r heldUpRow) Scan(dest ...any) error {
 // have taken the attempt for lost.
 func TestHeldUpBetweenBeginAndCall(t *testing.T) {
 	t.Parallel()
-	longOnly(t)
 	f := newFixture(t, func(config *deliveries.Config) { config.Policy.Ambiguous = deliveries.Resend })
 	id := f.inLane()
 	due := f.due(id)
@@ -211,6 +199,51 @@ func TestHeldUpBetweenBeginAndCall(t *testing.T) {
 	require.Equal(t, []string{"ambiguous", "succeeded"}, f.outcomes(id))
 	require.EqualValues(t, 1, f.calls.Load(), "the one that stood still calls nobody")
 	require.Equal(t, "failed", *f.attempts(id)[0].Late)
+}
+
+// cutOff is a database that begins a delivery and can't say so, a few times.
+type cutOff struct {
+	*pgxpool.Pool
+
+	times atomic.Int32
+}
+
+func (c *cutOff) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row {
+	row := c.Pool.QueryRow(ctx, sql, args...)
+	if strings.Contains(sql, "delivery_begin") && c.times.Add(-1) >= 0 {
+		return cutOffRow{row}
+	}
+	return row
+}
+
+type cutOffRow struct{ pgx.Row }
+
+func (r cutOffRow) Scan(dest ...any) error {
+	return errors.Join(r.Row.Scan(dest...), io.ErrUnexpectedEOF)
+}
+
+// A begin that the database carries out and does not answer leaves an attempt that called nobody: it counts against no bound.
+func TestUnansweredBeginUsesUpNoAttempt(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, func(config *deliveries.Config) { config.Policy.MaxAttempts = 2 })
+	id := f.inLane()
+	db := &cutOff{Pool: f.pool}
+	db.times.Store(3)
+	ledger, err := deliveries.New(db, f.config)
+	require.NoError(t, err)
+	for range 3 {
+		_, err := ledger.Attempt(t.Context(), f.due(id), deliveries.AdapterFunc(f.deliver), deliveries.Policy{})
+		require.ErrorIs(t, err, io.ErrUnexpectedEOF)
+		require.Equal(t, deliveries.Failed, f.row(id).State)
+		f.exec(`UPDATE contrail.deliveries SET due_at = clock_timestamp() WHERE id = $1`, id)
+	}
+	require.Zero(t, f.calls.Load())
+	due := f.due(id)
+	require.Zero(t, due.Counted)
+	result, err := ledger.Attempt(t.Context(), due, deliveries.AdapterFunc(f.deliver), deliveries.Policy{})
+	require.NoError(t, err)
+	require.Equal(t, deliveries.Succeeded, result.State)
+	require.Equal(t, []string{"failed temporary", "failed temporary", "failed temporary", "succeeded"}, f.outcomes(id))
 }
 
 // Cap is exact whatever isolation the database gives to transactions that ask for none.

@@ -26,32 +26,13 @@ package deliveries_test
 //	nothing personal in telemetry                                TestNothingOfTheEventIsLogged
 
 import (
-	"os"
-	"regexp"
-	"strings"
 	"testing"
 
-	"github.com/stretchr/testify/require"
+	"github.com/contrail-events/contrail/internal/testtable"
 )
 
 // The table above names tests that there are.
 func TestTableOfSystems(t *testing.T) {
 	t.Parallel()
-	table, err := os.ReadFile("systems_test.go")
-	require.NoError(t, err)
-	var tests strings.Builder
-	entries, err := os.ReadDir(".")
-	require.NoError(t, err)
-	for _, entry := range entries {
-		if strings.HasSuffix(entry.Name(), "_test.go") {
-			source, err := os.ReadFile(entry.Name())
-			require.NoError(t, err)
-			tests.Write(source)
-		}
-	}
-	named := regexp.MustCompile(`\bTest\w+`).FindAllString(strings.SplitN(string(table), "import (", 2)[0], -1)
-	require.NotEmpty(t, named)
-	for _, name := range named {
-		require.True(t, strings.Contains(tests.String(), "func "+name+"(t *testing.T)"), "there is no %s", name) //nolint:testifylint // the text is long
-	}
+	testtable.Check(t)
 }

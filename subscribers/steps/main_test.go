@@ -9,6 +9,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/contrail-events/contrail/internal/natstest"
 	"github.com/contrail-events/contrail/internal/pgtest"
 )
 
@@ -19,7 +20,7 @@ func TestMain(m *testing.M) {
 		return
 	}
 	waitTogether()
-	goleak.VerifyTestMain(pgtest.M{M: m})
+	goleak.VerifyTestMain(pgtest.M{M: m}, natstest.LeftBehind()...)
 }
 
 // waitTogether lets more tests run side by side than there are processors, unless somebody has said how many: most of their time they wait for servers.

@@ -53,36 +53,13 @@ package steps_test
 //	  external write succeeded, recording it failed              TestCallThatCouldNotBeRecorded
 
 import (
-	"os"
-	"regexp"
-	"strings"
 	"testing"
 
-	"github.com/stretchr/testify/require"
+	"github.com/contrail-events/contrail/internal/testtable"
 )
 
 // The table above names tests that there are.
 func TestTableOfSystems(t *testing.T) {
 	t.Parallel()
-	entries, err := os.ReadDir(".")
-	require.NoError(t, err)
-	var tests strings.Builder
-	for _, entry := range entries {
-		if strings.HasSuffix(entry.Name(), "_test.go") {
-			source, err := os.ReadFile(entry.Name())
-			require.NoError(t, err)
-			tests.Write(source)
-		}
-	}
-	table, err := os.ReadFile("systems_test.go")
-	require.NoError(t, err)
-	named := regexp.MustCompile(`\bTest\w+`).FindAllString(strings.SplitN(string(table), "import (", 2)[0], -1)
-	require.NotEmpty(t, named)
-	var missing []string
-	for _, name := range named {
-		if !regexp.MustCompile(`func ` + name + `\w*\(t \*testing\.T\)`).MatchString(tests.String()) {
-			missing = append(missing, name)
-		}
-	}
-	require.Empty(t, missing)
+	testtable.Check(t)
 }

@@ -5,12 +5,10 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/contrail-events/contrail/internal/natstest"
 	"github.com/contrail-events/contrail/internal/pgtest"
 )
 
 func TestMain(m *testing.M) {
-	const server = "github.com/nats-io/nats-server/v2/server"
-	goleak.VerifyTestMain(pgtest.M{M: m},
-		// nats-server itself leaves these behind when a stream is deleted while the server stops.
-		goleak.IgnoreAnyFunction(server+".(*fileStore).flushStreamStateLoop"), goleak.IgnoreAnyFunction(server+"/ats.Register.func1"))
+	goleak.VerifyTestMain(pgtest.M{M: m}, natstest.LeftBehind()...)
 }

@@ -6,6 +6,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/contrail-events/contrail/internal/natstest"
 	"github.com/contrail-events/contrail/internal/pgtest"
 )
 
@@ -14,8 +15,5 @@ func TestMain(m *testing.M) {
 	if os.Getenv(databaseVariable) != "" {
 		runChild()
 	}
-	const server = "github.com/nats-io/nats-server/v2/server"
-	goleak.VerifyTestMain(pgtest.M{M: m},
-		// nats-server itself leaves these behind when a stream is deleted while the server stops.
-		goleak.IgnoreAnyFunction(server+".(*fileStore).flushStreamStateLoop"), goleak.IgnoreAnyFunction(server+"/ats.Register.func1"))
+	goleak.VerifyTestMain(pgtest.M{M: m}, natstest.LeftBehind()...)
 }
