@@ -8,8 +8,8 @@ import (
 	"github.com/google/uuid"
 )
 
-// DefaultAttempts is how often a command is tried when others keep appending to its stream.
-const DefaultAttempts = 3
+// DefaultAttempts is how often a command is tried when others keep changing its aggregate.
+const DefaultAttempts = 8
 
 // Clock tells the time, as time.Now does.
 type Clock func() time.Time
@@ -19,8 +19,8 @@ type Config struct {
 	// NewID makes the id of a new aggregate: a UUID in its canonical form of 36 characters. Nil: UUIDv7.
 	NewID func() string
 
-	// Attempts is how often in all a command is tried when its stream was appended to in between. 0: DefaultAttempts. 1: no
-	// second one.
+	// Attempts is how often in all a command is tried when its aggregate was changed in between, with a random pause of up to 64
+	// milliseconds after each. 0: DefaultAttempts. 1: no second one.
 	Attempts int
 }
 

@@ -33,7 +33,7 @@ func TestConflictsAreTriedAgain(t *testing.T) {
 
 func TestConflictsAreTriedAgainNoMoreThanAttempts(t *testing.T) {
 	t.Parallel()
-	for _, test := range []struct{ configured, transactions int }{{0, 3}, {1, 1}, {5, 5}} {
+	for _, test := range []struct{ configured, transactions int }{{0, 8}, {1, 1}, {5, 5}} {
 		f, rival := renamedUnderWay(t, test.configured, 1000)
 		_, err := f.organisations.Rename(t.Context(), alice, rival.id, "Ours")
 		require.ErrorIs(t, err, contrail.ErrConflict)

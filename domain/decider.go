@@ -17,6 +17,8 @@ type Decider[S, C any, E contrail.Payload] struct {
 	Decide   func(S, C) ([]E, error)
 	Evolve   func(S, E) S
 	Codec    *codec.Codec // reads and writes E, and may know other types
+
+	entry func(Aggregate[S]) Entry // what the register says of an aggregate
 }
 
 // Aggregate is one aggregate as its events have made it.
@@ -30,21 +32,21 @@ type Aggregate[S any] struct {
 // Organisations is the decider of package organisation.
 func Organisations() Decider[organisation.State, organisation.Command, organisation.Event] {
 	return Decider[organisation.State, organisation.Command, organisation.Event]{
-		organisation.Category, organisation.Decide, organisation.Evolve, codec.MustNew(organisation.Events()...),
+		organisation.Category, organisation.Decide, organisation.Evolve, codec.MustNew(organisation.Events()...), organisationEntry,
 	}
 }
 
 // Contacts is the decider of package contact.
 func Contacts() Decider[contact.State, contact.Command, contact.Event] {
 	return Decider[contact.State, contact.Command, contact.Event]{
-		contact.Category, contact.Decide, contact.Evolve, codec.MustNew(contact.Events()...),
+		contact.Category, contact.Decide, contact.Evolve, codec.MustNew(contact.Events()...), contactEntry,
 	}
 }
 
 // Invoices is the decider of package invoice.
 func Invoices() Decider[invoice.State, invoice.Command, invoice.Event] {
 	return Decider[invoice.State, invoice.Command, invoice.Event]{
-		invoice.Category, invoice.Decide, invoice.Evolve, codec.MustNew(invoice.Events()...),
+		invoice.Category, invoice.Decide, invoice.Evolve, codec.MustNew(invoice.Events()...), invoiceEntry,
 	}
 }
 

@@ -1,10 +1,14 @@
 package domain_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -98,6 +102,93 @@ func TestGoldenEvents(t *testing.T) {
 		require.Equal(t, []contrail.Payload{payload}, decoded)
 	}
 	require.Len(t, types, 12)
+}
+
+// What other programs rely on: the bodies have exactly these keys, in this nesting and order, and amounts are texts.
+func TestBodiesHaveExactlyTheseKeys(t *testing.T) {
+	t.Parallel()
+	const draft = "invoice{id,organisation_id,contact_id,status,currency_code,due_date," +
+		"line_items[{description,unit_amount_amount(str),unit_amount_currency_code,quantity}],sub_total{amount(str),currency_code}}"
+	bodies := map[string]string{
+		"OrganisationCreated": "organisation{id,name}",
+		"OrganisationUpdated": "organisation{id,name}",
+		"OrganisationDeleted": "organisation{id,name,deleted_at}",
+		"ContactCreated":      "contact{id,first_name,last_name,email}",
+		"ContactUpdated":      "contact{id,first_name,last_name,email}",
+		"ContactDeleted":      "contact{id,deleted_at}",
+		"InvoiceDrafted":      draft,
+		"InvoiceUpdated":      draft,
+		"InvoiceIssued":       "invoice{id,status,issued_at,organisation_id}",
+		"InvoicePaid":         "invoice{id,status,paid_at,organisation_id}",
+		"InvoiceVoided":       "invoice{id,status,organisation_id}",
+		"InvoiceDeleted":      "invoice{id,organisation_id,deleted_at}",
+	}
+	found := map[string]string{}
+	for _, payload := range goldens(t) {
+		text, err := json.Marshal(payload)
+		require.NoError(t, err)
+		found[payload.EventType()] = shape(t, text)
+	}
+	require.Equal(t, bodies, found)
+}
+
+// shape writes {"a":{"b":[{"amount":"1"}]}} as a{b[{amount(str)}]}. The elements of an array must be of one shape.
+func shape(t *testing.T, text []byte) string {
+	t.Helper()
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	whole := shapeOf(t, decoder, "")
+	return strings.TrimSuffix(strings.TrimPrefix(whole, "{"), "}")
+}
+
+func shapeOf(t *testing.T, decoder *json.Decoder, key string) string {
+	t.Helper()
+	token, err := decoder.Token()
+	require.NoError(t, err)
+	switch token {
+	case json.Delim('{'):
+		var members []string
+		for decoder.More() {
+			name, err := decoder.Token()
+			require.NoError(t, err)
+			members = append(members, fmt.Sprint(name)+shapeOf(t, decoder, fmt.Sprint(name)))
+		}
+		_, err = decoder.Token()
+		require.NoError(t, err)
+		return "{" + strings.Join(members, ",") + "}"
+	case json.Delim('['):
+		var elements []string
+		for decoder.More() {
+			elements = append(elements, shapeOf(t, decoder, ""))
+		}
+		_, err = decoder.Token()
+		require.NoError(t, err)
+		return "[" + strings.Join(slices.Compact(elements), "|") + "]"
+	}
+	if _, isText := token.(string); isText && strings.HasSuffix(key, "amount") {
+		return "(str)"
+	}
+	return ""
+}
+
+// Whoever writes events by SQL may leave the metadata out.
+func TestEventsWithoutMetadataAreRead(t *testing.T) {
+	t.Parallel()
+	for _, payload := range goldens(t) {
+		data, err := json.Marshal(payload)
+		require.NoError(t, err)
+		stream := contrail.NewStreamID(category(payload), "1")
+		decoded, err := domain.Codec().Decode(contrail.Recorded{Stream: stream, Version: 1, Type: payload.EventType(), Data: data})
+		require.NoError(t, err)
+		switch want := payload.(type) {
+		case contact.Created:
+			want.OrganisationID = ""
+			payload = want
+		case invoice.Drafted:
+			want.DraftedOn = invoice.Date{}
+			payload = want
+		}
+		require.Equal(t, []contrail.Payload{payload}, decoded)
+	}
 }
 
 // A subscriber reads what the store holds.

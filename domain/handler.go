@@ -6,13 +6,8 @@ import (
 	"fmt"
 
 	"github.com/contrail-events/contrail"
+	"github.com/contrail-events/contrail/domain/rule"
 )
-
-// Result is what a command did.
-type Result struct {
-	ID     string              // the aggregate's
-	Events []contrail.Recorded // what was appended, in order
-}
 
 // handler runs commands and queries on one kind of aggregate.
 type handler[S, C any, E contrail.Payload] struct {
@@ -31,104 +26,118 @@ func newHandler[S, C any, E contrail.Payload](
 	return handler[S, C, E]{decider: decider, transactor: transactor, clock: clock, config: config.withDefaults()}, nil
 }
 
-// create runs a command on a new aggregate, whose id is the same in every attempt. The command is made within the transaction.
+// create runs a command on a new aggregate, whose id is the same in every attempt. The command is made within the transaction. That there
+// is no such aggregate yet is only looked at when the register or the append has found one.
 func (h handler[S, C, E]) create(
-	ctx context.Context, actor Actor, command func(ctx context.Context, store Store, id string) (C, error),
+	ctx context.Context, given request, command func(ctx context.Context, tx Tx, id string) (C, error),
 ) (Result, error) {
+	if err := given.check(); err != nil {
+		return Result{}, err
+	}
 	id := h.config.NewID()
 	if !isCanonical(id) {
 		return Result{}, fmt.Errorf("new %s: Config.NewID returned %q: it must be a canonical UUID", h.decider.Category, id)
 	}
-	return h.try(ctx, actor, id, func(ctx context.Context, store Store) ([]contrail.Recorded, error) {
-		found, err := h.decider.load(ctx, store, actor, id)
-		if err != nil {
-			return nil, err
+	return h.try(ctx, given, func(ctx context.Context, tx Tx, again bool) (Result, error) {
+		found := Found[S]{Aggregate: Aggregate[S]{ID: id}}
+		if again {
+			var err error
+			if found, err = h.decider.load(ctx, tx, given.actor, id, At{}); err != nil {
+				return Result{}, err
+			}
 		}
-		prepared, err := command(ctx, store, id)
-		if err != nil {
-			return nil, err
+		if err := given.options.checkVersion(h.ref(id), found.Version); err != nil {
+			return Result{}, err
 		}
-		return h.decideAndAppend(ctx, store, actor, found.Aggregate, prepared)
+		prepared, err := command(ctx, tx, id)
+		if err != nil {
+			return Result{}, err
+		}
+		return h.decideAndAppend(ctx, tx, given.actor, found.Aggregate, prepared)
 	})
 }
 
 // change runs a command on an aggregate that must exist. The command is made within the transaction, and may look at the state.
 func (h handler[S, C, E]) change(
-	ctx context.Context, actor Actor, id string, command func(ctx context.Context, store Store, state S) (C, error),
+	ctx context.Context, given request, command func(ctx context.Context, tx Tx, state S) (C, error),
 ) (Result, error) {
-	return h.try(ctx, actor, id, func(ctx context.Context, store Store) ([]contrail.Recorded, error) {
-		found, err := h.decider.find(ctx, store, actor, id)
+	if err := given.check(); err != nil {
+		return Result{}, err
+	}
+	return h.try(ctx, given, func(ctx context.Context, tx Tx, _ bool) (Result, error) {
+		found, err := h.decider.find(ctx, tx, given.actor, given.id, At{})
 		if err != nil {
-			return nil, err
+			return Result{}, err
 		}
-		prepared, err := command(ctx, store, found.State)
+		if err := given.options.checkVersion(h.ref(given.id), found.Version); err != nil {
+			return Result{}, err
+		}
+		prepared, err := command(ctx, tx, found.State)
 		if err != nil {
-			return nil, err
+			return Result{}, err
 		}
-		return h.decideAndAppend(ctx, store, actor, found.Aggregate, prepared)
+		return h.decideAndAppend(ctx, tx, given.actor, found.Aggregate, prepared)
 	})
 }
 
 // do is change for a command that is ready.
-func (h handler[S, C, E]) do(ctx context.Context, actor Actor, id string, command C) (Result, error) {
-	return h.change(ctx, actor, id, func(context.Context, Store, S) (C, error) { return command, nil })
+func (h handler[S, C, E]) do(ctx context.Context, given request, command C) (Result, error) {
+	return h.change(ctx, given, func(context.Context, Tx, S) (C, error) { return command, nil })
 }
 
-// try runs the whole transaction anew as long as a stream moves under it, but no more than Config.Attempts times. It does not wait
-// in between: the event that was in the way is committed, so the next attempt sees it.
-func (h handler[S, C, E]) try(
-	ctx context.Context, actor Actor, id string, step func(ctx context.Context, store Store) ([]contrail.Recorded, error),
-) (Result, error) {
-	if err := actor.check(); err != nil {
-		return Result{}, err
-	}
-	for attempt := 1; ; attempt++ {
-		result := Result{ID: id}
-		err := h.transactor.InTx(ctx, func(ctx context.Context, store Store) (err error) {
-			result.Events, err = step(ctx, store)
-			return err
-		})
-		switch {
-		case err == nil:
-			return result, nil
-		case !errors.Is(err, contrail.ErrConflict) || ctx.Err() != nil:
-			return Result{}, err
-		case attempt >= h.config.Attempts:
-			return Result{}, fmt.Errorf("given up after %d attempts, try again: %w", attempt, err)
-		}
-	}
-}
+func (h handler[S, C, E]) ref(id string) Ref { return Ref{Kind: h.decider.Category, ID: id} }
 
+// decideAndAppend saves the entry before it appends: the entry of one that is deleted is then waited for before the event draws its
+// position, so that nothing which refers to it comes after it in the global order.
 func (h handler[S, C, E]) decideAndAppend(
-	ctx context.Context, store Store, actor Actor, aggregate Aggregate[S], command C,
-) ([]contrail.Recorded, error) {
-	stream := h.decider.Stream(aggregate.ID)
-	payloads, err := h.decider.Decide(aggregate.State, command)
+	ctx context.Context, tx Tx, actor Actor, before Aggregate[S], command C,
+) (Result, error) {
+	stream := h.decider.Stream(before.ID)
+	payloads, err := h.decider.Decide(before.State, command)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", stream, err)
+		return Result{}, fmt.Errorf("%s: %w", stream, err)
 	}
+	after := Aggregate[S]{ID: before.ID, TenantID: actor.TenantID, Version: before.Version + int64(len(payloads)), State: before.State}
 	events := make([]contrail.Event, len(payloads))
 	for i, payload := range payloads {
 		event, err := h.decider.Codec.Encode(payload)
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", stream, err)
+			return Result{}, fmt.Errorf("%s: %w", stream, err)
 		}
-		events[i] = actor.sign(event)
+		events[i], after.State = actor.sign(event), h.decider.Evolve(after.State, payload)
 	}
-	recorded, err := store.Append(ctx, stream, aggregate.Version, events...)
+	if err := h.decider.save(ctx, tx, after, before.Version == 0); err != nil {
+		return Result{}, fmt.Errorf("save the entry of %s: %w", stream, err)
+	}
+	recorded, err := tx.Append(ctx, stream, before.Version, events...)
 	if err != nil {
-		return nil, fmt.Errorf("append %s at version %d: %w", stream, aggregate.Version, err)
+		return Result{}, fmt.Errorf("append %s at version %d: %w", stream, before.Version, err)
 	}
-	return recorded, nil
+	return Result{ID: before.ID, Version: after.Version, Events: recorded}, nil
 }
 
-// find is the query: one aggregate with its history.
-func (h handler[S, C, E]) find(ctx context.Context, actor Actor, id string) (found Found[S], err error) {
+// save writes the entry of an aggregate. One that is written for the first time though the aggregate is old may have a reference that
+// another one has, too, because somebody wrote both without asking; the other one keeps it.
+func (d Decider[S, C, E]) save(ctx context.Context, tx Tx, aggregate Aggregate[S], isNew bool) error {
+	entry := d.entry(aggregate)
+	err := tx.Save(ctx, entry)
+	if !isNew && errors.Is(err, ErrReferenceTaken) {
+		entry.Reference = ""
+		err = tx.Save(ctx, entry)
+	}
+	return err
+}
+
+// find is the query: one aggregate with its history, as of a point in its past.
+func (h handler[S, C, E]) find(ctx context.Context, actor Actor, id string, at At) (found Found[S], err error) {
 	if err := actor.check(); err != nil {
 		return found, err
 	}
-	err = h.transactor.InTx(ctx, func(ctx context.Context, store Store) (err error) {
-		found, err = h.decider.find(ctx, store, actor, id)
+	if err := rule.Check(at.check()); err != nil {
+		return found, err
+	}
+	err = h.transactor.InTx(ctx, func(ctx context.Context, tx Tx) (err error) {
+		found, err = h.decider.find(ctx, tx, actor, id, at)
 		return err
 	})
 	if err != nil {

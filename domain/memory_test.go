@@ -15,28 +15,42 @@ import (
 	"github.com/contrail-events/contrail/domain"
 )
 
-// memory is a Store and a Transactor with optimistic transactions: what a transaction appends is seen by itself only, until its commit
-// finds the streams still at the versions that they had.
+// memory is a Transactor with optimistic transactions: what a transaction writes is seen by itself only, until its commit finds the streams
+// still at the versions that they had, and the entries that it held, references and keys as it saw them.
 type memory struct {
 	mu           sync.Mutex
 	streams      map[string][]contrail.Recorded
+	entries      map[entryKey]domain.Entry
+	answers      map[answerKey]domain.Answer
 	position     contrail.Position
 	transactions int
 	loadError    error                                // what a load ends in; may be nil
 	onAppend     func(stream contrail.StreamID) error // called before an append; may be nil
+	onAnswered   func()                               // called after an answer was looked for; may be nil
+	afterCommit  func() error                         // what a transaction that was committed returns; may be nil
 }
 
-func newMemory() *memory { return &memory{streams: map[string][]contrail.Recorded{}} }
+func newMemory() *memory {
+	return &memory{
+		streams: map[string][]contrail.Recorded{}, entries: map[entryKey]domain.Entry{}, answers: map[answerKey]domain.Answer{},
+	}
+}
 
-func (m *memory) InTx(ctx context.Context, fn func(ctx context.Context, store domain.Store) error) error {
+func (m *memory) InTx(ctx context.Context, fn func(ctx context.Context, tx domain.Tx) error) error {
 	m.mu.Lock()
 	m.transactions++
 	m.mu.Unlock()
-	tx := &transaction{memory: m, pending: map[string][]contrail.Recorded{}}
+	tx := &transaction{
+		memory: m, pending: map[string][]contrail.Recorded{},
+		held: map[entryKey]domain.Entry{}, saved: map[entryKey]domain.Entry{}, kept: map[answerKey]domain.Answer{},
+	}
 	if err := fn(ctx, tx); err != nil {
 		return err
 	}
-	return tx.commit()
+	if err := tx.commit(); err != nil || m.afterCommit == nil {
+		return err
+	}
+	return m.afterCommit()
 }
 
 func (m *memory) read(stream contrail.StreamID) []contrail.Recorded {
@@ -65,6 +79,9 @@ func (m *memory) events() (count int) {
 type transaction struct {
 	memory  *memory
 	pending map[string][]contrail.Recorded
+	held    map[entryKey]domain.Entry
+	saved   map[entryKey]domain.Entry
+	kept    map[answerKey]domain.Answer
 }
 
 func (t *transaction) Load(_ context.Context, stream contrail.StreamID) iter.Seq2[contrail.Recorded, error] {
@@ -113,6 +130,9 @@ func (t *transaction) commit() error {
 		if int64(len(t.memory.streams[stream])) != pending[0].Version-1 {
 			return fmt.Errorf("commit %s: %w", stream, contrail.ErrConflict)
 		}
+	}
+	if err := t.commitRows(); err != nil {
+		return err
 	}
 	for stream, pending := range t.pending {
 		for _, recorded := range pending {

@@ -150,7 +150,7 @@ func TestConstructorsReportEveryFault(t *testing.T) {
 	t.Parallel()
 	_, err := domain.NewOrganisationService(nil, nil, domain.Config{Attempts: -1})
 	require.EqualError(t, err, "new organisation service: transactor is nil: pass the one that runs a transaction of your store\n"+
-		"clock is nil: pass time.Now\nConfig.Attempts is -1: give 1 or more, or 0 for 3")
+		"clock is nil: pass time.Now\nConfig.Attempts is -1: give 1 or more, or 0 for 8")
 	_, err = domain.NewContactService(newMemory(), nil, domain.Config{})
 	require.ErrorContains(t, err, "clock is nil")
 	_, err = domain.NewInvoiceService(nil, clock, domain.Config{})
@@ -173,7 +173,7 @@ func TestWhatCannotBeReadIsReported(t *testing.T) {
 	_, err = f.organisations.Find(t.Context(), alice, id)
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 	require.ErrorContains(t, err, "load "+stream.String())
-	_, err = f.organisations.Create(t.Context(), alice, "Acme")
+	_, err = f.contacts.Create(t.Context(), alice, absent, leonie())
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 }
 
@@ -209,4 +209,28 @@ func TestErrorsOfTheStoreComeBack(t *testing.T) {
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 	require.ErrorContains(t, err, "append organisation-"+id+" at version 1")
 	require.Equal(t, transactions+1, f.memory.transactions, "only a conflict is tried again")
+}
+
+// An old invoice may be entered later, with the day on which it was drafted; its due date may have passed long ago.
+func TestAnOldInvoice(t *testing.T) {
+	t.Parallel()
+	f, ctx := newFixture(t, domain.Config{}), t.Context()
+	organisationID := f.organisation(t, alice)
+	old := draft(organisationID, f.contact(t, alice, organisationID))
+	old.DraftedOn, old.DueDate = day("2009-01-01"), day("2009-01-31")
+	drafted, err := f.invoices.Draft(ctx, alice, old)
+	require.NoError(t, err)
+	require.Equal(t, "2009-01-01", drafted.Events[0].Metadata["draftedon"])
+	_, err = f.invoices.Update(ctx, alice, drafted.ID, domain.UpdateInvoice{DueDate: day("2009-01-01"), LineItems: old.LineItems})
+	require.NoError(t, err)
+	_, err = f.invoices.Update(ctx, alice, drafted.ID, domain.UpdateInvoice{DueDate: day("2008-12-31"), LineItems: old.LineItems})
+	require.ErrorIs(t, err, invoice.ErrDueBeforeDraft)
+
+	old.DraftedOn, old.DueDate = day("2021-01-01"), day("2021-01-01")
+	_, err = f.invoices.Draft(ctx, alice, old)
+	require.NoError(t, err, "today")
+	old.DraftedOn, old.DueDate = day("2021-01-02"), day("2021-01-02")
+	_, err = f.invoices.Draft(ctx, alice, old)
+	require.ErrorIs(t, err, invoice.ErrDraftedInFuture)
+	require.ErrorContains(t, err, "drafted_on ")
 }

@@ -22,7 +22,7 @@ errors to standard error. Flags are shown with their defaults and their environm
 type globals struct {
 	DatabaseURL    string        `name:"database-url" env:"DATABASE_URL" placeholder:"URL" help:"PostgreSQL 14 or later, as in postgres://user:password@host:5432/database."`
 	ConnectTimeout time.Duration `default:"10s" placeholder:"10s" help:"How long connecting to a server may take."`
-	LogLevel       string        `default:"auto" enum:"auto,debug,info,warn,error" help:"One of ${enum}. auto is info for relay, subscribe and webhooks run, warn for the others."`
+	LogLevel       string        `default:"auto" enum:"auto,debug,info,warn,error" help:"One of ${enum}. auto is info for relay, serve, subscribe and webhooks run, warn for the others."`
 	LogFormat      string        `default:"text" enum:"text,json" help:"One of ${enum}. Logs go to standard error."`
 }
 
@@ -35,6 +35,7 @@ type cli struct {
 	Demo          demoVerb          `cmd:"" help:"Show the whole way: draft invoices, relay their events, handle them, verify."`
 	Drain         drainVerb         `cmd:"" help:"Relay all that is settled now, and say what is left."`
 	Events        eventsVerb        `cmd:"" help:"List, show, append, import, export and follow events."`
+	Invoices      invoicesVerb      `cmd:"" help:"Import, list and show the invoices of the worked example."`
 	Keys          keysVerb          `cmd:"" help:"Look after the keys of persons: list them, erase a person, change the key-encryption key."`
 	Migrate       migrateVerb       `cmd:"" help:"Create or update Contrail's tables in a database."`
 	Parked        parkedVerb        `cmd:"" help:"List, show, requeue, discard and purge the events that a relay has left out."`
@@ -43,7 +44,8 @@ type cli struct {
 	Relay         relayVerb         `cmd:"" help:"Relay events from the database to the stream until a signal comes."`
 	Relays        relaysVerb        `cmd:"" help:"List the relays that run; pause, resume, stop and dump them."`
 	Runs          runsVerb          `cmd:"" help:"List, show, retry, cancel and purge runs: handlers of several steps."`
-	Subscribe     subscribeVerb     `cmd:"" help:"Run the worked example's subscription and projection until a signal comes."`
+	Serve         serveVerb         `cmd:"" help:"Serve the worked example's HTTP API until a signal comes."`
+	Subscribe     subscribeVerb     `cmd:"" help:"Run the worked example's consumers until a signal comes: read models, mails, reminders, webhooks."`
 	Subscriptions subscriptionsVerb `cmd:"" help:"List subscriptions; pause, resume, reset and replay them."`
 	Status        statusVerb        `cmd:"" help:"Tell how far the stream is behind the database, and who leads."`
 	Verify        verifyVerb        `cmd:"" help:"Compare the stream with the database, event by event."`
@@ -69,7 +71,7 @@ func newApp(flags globals, verb string, stdout, stderr io.Writer) *app {
 // newLogger logs at info for those verbs that run until a signal comes and have nothing else to say.
 func newLogger(flags globals, verb string, to io.Writer) *slog.Logger {
 	options := &slog.HandlerOptions{Level: slog.LevelWarn}
-	if verb == "relay" || verb == "subscribe" || verb == "webhooks run" {
+	if verb == "relay" || verb == "serve" || verb == "subscribe" || verb == "webhooks run" {
 		options.Level = slog.LevelInfo
 	}
 	var level slog.Level

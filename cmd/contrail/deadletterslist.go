@@ -43,7 +43,7 @@ Examples:
 
   contrail dead-letters list
   contrail dead-letters list --summary
-  contrail dead-letters list --consumer invoice-summary --reason exhausted --since 2h
+  contrail dead-letters list --consumer invoice-notifications --reason exhausted --since 2h
   contrail dead-letters list --state requeued
   contrail dead-letters list --error 'deadline exceeded' --limit 0 --json | jq -r .id`
 }

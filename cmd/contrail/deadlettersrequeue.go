@@ -33,7 +33,7 @@ event is requeued twice. It exits 1 when a letter is not requeued.
 Examples:
 
   contrail dead-letters requeue 17 23
-  contrail dead-letters requeue --all --consumer invoice-summary --error 'division by zero' --because 'fixed in 1.2'
+  contrail dead-letters requeue --all --consumer invoice-notifications --error 'division by zero' --because 'fixed in 1.2'
   contrail dead-letters requeue --all --yes --since 2h --rate 10`
 }
 

@@ -30,11 +30,12 @@ type demoVerb struct {
 // Help teaches.
 func (*demoVerb) Help() string {
 	return `Runs the worked example from end to end. It starts a PostgreSQL of its own (from the installed server programs, or
-fetched where there are none) and a nats-server, both on loopback; runs a relay, a subscription and a projection; and meanwhile
-drafts the input's invoices in transactions, updates some, issues most, pays many, voids a few and deletes one. Then it waits
-until all is relayed and handled, prints what happened with counts and times and each organisation's invoices, compares the
-stream with the database as contrail verify does, and the read models with what the aggregates say. It exits 0 only if every
-event arrived once, in order, and the read models are right. Afterwards nothing is left.
+fetched where there are none) and a nats-server, both on loopback; runs a relay and all parts of contrail subscribe, with mails that
+go to the log alone; and meanwhile drafts the input's invoices in transactions, updates some, issues most, pays many, voids a
+few and deletes one. Then it waits until all is relayed, handled, projected and mailed, prints what happened with counts and
+times and each organisation's invoices, compares the stream with the database as contrail verify does, and the read models with
+what the aggregates say. It exits 0 only if every event arrived once, in order, and the read models are right. Afterwards
+nothing is left.
 
 With DATABASE_URL or NATS_URL it uses that server instead, in a scratch database and in streams of its own, which it removes
 afterwards unless --keep is given.

@@ -24,10 +24,15 @@ type demoReport struct {
 
 	Stages []stage `json:"stages"`
 
-	Events       int64 `json:"events"` // that this run appended
-	Handled      int64 `json:"handled"`
+	Events       int64 `json:"events"`  // that this run appended
+	Handled      int64 `json:"handled"` // those that the notifications are about
 	Duplicates   int64 `json:"duplicates"`
 	DeadLettered int64 `json:"dead_lettered"`
+
+	Notified   int64         `json:"notified"`   // invoices that were mailed
+	Suppressed int64         `json:"suppressed"` // invoices that were voided or deleted before that
+	Reminders  demoReminders `json:"reminders"`
+	Overdue    int64         `json:"overdue"` // invoices, today
 
 	Summary   []invoicing.Summary  `json:"summary"`
 	ReadModel invoicing.Comparison `json:"read_model"`
@@ -80,7 +85,9 @@ func (a *app) printDemo(r *demoReport, asJSON bool) error {
 	a.printTable(summaryRows(r.Summary), 2, 4)
 	a.printf("\ndrafted in total: %s\n", totals(r.DraftedTotal))
 	a.printf("%s appended, %s handled by %s, %s dead letters, %d already handled before\n",
-		plural(r.Events, "event"), thousands(r.Handled), invoicing.SummaryDurable, thousands(r.DeadLettered), r.Duplicates)
+		plural(r.Events, "event"), thousands(r.Handled), invoicing.NotificationsDurable, thousands(r.DeadLettered), r.Duplicates)
+	a.printf("%s mailed, %s voided or deleted before that; reminders: %s waiting, %s cancelled; %s overdue\n", plural(r.Notified, "invoice"),
+		thousands(r.Suppressed), thousands(r.Reminders.Waiting), thousands(r.Reminders.Cancelled), plural(r.Overdue, "invoice"))
 	a.printVerdict(wire.DefaultStream, r.Verify)
 	a.printComparison(r.ReadModel)
 	a.printf("%.1f s in all\n", r.Seconds)

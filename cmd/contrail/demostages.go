@@ -6,6 +6,7 @@ import (
 	"math"
 	"time"
 
+	"github.com/contrail-events/contrail"
 	"github.com/contrail-events/contrail/internal/invoicing"
 	"github.com/contrail-events/contrail/publisher"
 	"github.com/contrail-events/contrail/subscribers"
@@ -98,18 +99,17 @@ func (p *performance) settle(ctx context.Context, report *demoReport) error {
 	if err != nil {
 		return fmt.Errorf("count the events: %w", err)
 	}
-	if err := p.await(ctx, "relayed", p.relayed); err != nil {
-		return err
+	for _, stage := range []struct {
+		name string
+		look func(context.Context) (done, todo int64, err error)
+	}{{"relayed", p.relayed}, {"handled", p.handled}, {"projected", p.projected}, {"notified", p.notified}} {
+		if err := p.await(ctx, stage.name, stage.look); err != nil {
+			return err
+		}
 	}
-	if err := p.await(ctx, "handled", p.handled); err != nil {
-		return err
-	}
-	if err := p.await(ctx, "projected", p.projected); err != nil {
-		return err
-	}
-	stats := p.consumers.subscription.Stats()
-	report.Handled, report.Duplicates, report.DeadLettered = stats.Handled, stats.Duplicates, stats.DeadLettered
-	return nil
+	stats, posts := p.consumers.stats()
+	report.Handled, report.Duplicates, report.DeadLettered = stats.Handled, stats.Duplicates, stats.DeadLettered+posts.DeadLettered
+	return p.tell(ctx, report)
 }
 
 // await looks until all is done, for the demo's timeout at most. look returns how many are done and how many are to come.
@@ -150,30 +150,37 @@ func (p *performance) relayed(ctx context.Context) (done, todo int64, err error)
 	return done, status.LagEvents, err
 }
 
-// handledSQL counts the run's events that the subscription handles, and those among them that are in no inbox.
+// handledSQL counts the run's events that the subscription handles, and those among them that are not in its inbox.
 const handledSQL = `SELECT count(*) FILTER (WHERE i.position IS NOT NULL), count(*) FILTER (WHERE i.position IS NULL)
-FROM contrail.events e LEFT JOIN contrail.inbox i ON i.position = e.position
-WHERE e.position > $1 AND (starts_with(e.stream, 'invoice-') OR starts_with(e.stream, 'organisation-'))`
+FROM contrail.events e LEFT JOIN contrail.inbox i ON i.position = e.position AND i.consumer IN ($2, $3)
+WHERE e.position > $1 AND e.type IN ('InvoiceIssued', 'InvoicePaid', 'InvoiceVoided', 'InvoiceDeleted')`
 
 func (p *performance) handled(ctx context.Context) (done, todo int64, err error) {
-	err = p.pool.QueryRow(ctx, handledSQL, int64(p.began)).Scan(&done, &todo)
+	durable := invoicing.NotificationsDurable // in the inbox behind the name of a stream that is not the usual one
+	err = p.pool.QueryRow(ctx, handledSQL, int64(p.began), durable, p.servers.stream+"/"+durable).Scan(&done, &todo)
 	if err != nil {
 		return 0, 0, fmt.Errorf("look into the inbox: %w", err)
 	}
-	if dead := p.consumers.subscription.Stats().DeadLettered; dead > 0 {
+	notifications, posts := p.consumers.stats()
+	if dead := notifications.DeadLettered + posts.DeadLettered; dead > 0 {
 		return done, todo, fmt.Errorf("%s became %s; look at the stream %s",
 			plural(dead, "event"), agree(dead, "a dead letter", "dead letters"), p.servers.deadLetters)
 	}
 	return done, todo, nil
 }
 
+// projected tells how far the read model is that is furthest behind.
 func (p *performance) projected(ctx context.Context) (done, todo int64, err error) {
-	checkpoint, err := subscribers.Checkpoint(ctx, p.pool, invoicing.StatementName)
-	if err != nil {
-		return 0, 0, err
+	last := contrail.Position(math.MaxInt64)
+	for _, name := range []string{invoicing.SummaryName, invoicing.OverdueName, invoicing.StatementName} {
+		checkpoint, err := subscribers.Checkpoint(ctx, p.pool, name)
+		if err != nil {
+			return 0, 0, err
+		}
+		last = min(last, checkpoint)
 	}
-	const sql = `SELECT count(*) FROM contrail.events WHERE position > $1 AND position <= $2 AND starts_with(stream, 'invoice-')`
-	if done, err = p.count(ctx, sql, int64(checkpoint)); err != nil {
+	const sql = `SELECT count(*) FROM contrail.events WHERE position > $1 AND position <= $2`
+	if done, err = p.count(ctx, sql, int64(last)); err != nil {
 		return 0, 0, err
 	}
 	all, err := p.count(ctx, sql, math.MaxInt64)

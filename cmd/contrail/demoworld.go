@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	netmail "net/mail"
 	"strings"
 	"sync"
 	"time"
@@ -15,11 +16,14 @@ import (
 	"github.com/contrail-events/contrail"
 	"github.com/contrail-events/contrail/domain"
 	"github.com/contrail-events/contrail/internal/invoicing"
+	"github.com/contrail-events/contrail/internal/invoicing/mail"
 	"github.com/contrail-events/contrail/publisher"
 	"github.com/contrail-events/contrail/subscribers"
+	"github.com/contrail-events/contrail/subscribers/deliveries"
+	"github.com/contrail-events/contrail/subscribers/webhook"
 )
 
-// world is a running system: servers, relay, subscription, projection.
+// world is a running system: servers, relay, consumers.
 type world struct {
 	ctx   context.Context //nolint:containedctx // the demo's own, which ends with the cause when a part of the system fails
 	fail  context.CancelCauseFunc
@@ -38,8 +42,8 @@ type world struct {
 	kept       bool              // nothing is removed at the end
 }
 
-// demoConnections is room for the clients, the subscription's workers, the projection, the relay and those who look.
-const demoConnections = 30
+// demoConnections is room for the clients, the workers of two subscriptions and of a ledger, the runs, three projections, the relay and those who look.
+const demoConnections = 50
 
 // openWorld starts everything. Each run has a tenant of its own, so that a run on kept data is not disturbed by what is there.
 func openWorld(ctx context.Context, a *app, verb *demoVerb, stages *timeline) (*world, error) {
@@ -84,7 +88,7 @@ func (w *world) migrate(stages *timeline) error {
 	})
 }
 
-// run starts relay, subscription and projection, and notes where the events stand.
+// run starts relay and consumers, and notes where the events stand.
 func (w *world) run(*timeline) error {
 	err := w.pool.QueryRow(w.ctx, `SELECT coalesce(max(position), 0) FROM contrail.events`).Scan(&w.began)
 	if err != nil {
@@ -95,10 +99,7 @@ func (w *world) run(*timeline) error {
 	if err != nil {
 		return misconfigured(err)
 	}
-	w.consumers, err = newConsumers(w.js, w.pool,
-		subscribers.Config{Stream: s.stream, Prefix: s.prefix, DeadLetters: s.deadLetters, Logger: log},
-		subscribers.ProjectionConfig{Stream: s.stream, Prefix: s.prefix, Logger: log})
-	if err != nil {
+	if w.consumers, err = newConsumers(w.js, w.pool, w.consuming()); err != nil {
 		return misconfigured(err)
 	}
 	w.background(relay.Run)
@@ -107,6 +108,22 @@ func (w *world) run(*timeline) error {
 	}
 	w.background(w.consumers.run)
 	return nil
+}
+
+// consuming is all parts of contrail subscribe, with their defaults. Mails go to the log; webhooks have no endpoints.
+func (w *world) consuming() consumersConfig {
+	s, log := w.servers, w.app.log
+	subscription := subscribers.Config{Stream: s.stream, Prefix: s.prefix, DeadLetters: s.deadLetters, Logger: log}
+	hooks := webhook.Config{Subscription: subscription}
+	hooks.Subscription.Durable, hooks.Subscription.Types = "webhooks", postedTypes()
+	return consumersConfig{
+		parts:      []string{partProjections, partNotifications, partReminders, partWebhooks},
+		projection: subscribers.ProjectionConfig{Stream: s.stream, Prefix: s.prefix, Logger: log},
+		notifications: invoicing.NotificationsConfig{
+			Mailer: mail.NewLog(log), From: netmail.Address{Address: nobody}, Subscription: subscription, Policy: deliveries.Policy{Ambiguous: deliveries.Resend},
+		},
+		hooks: hooks,
+	}
 }
 
 func (w *world) awaitStream() error {

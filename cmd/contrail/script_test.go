@@ -39,14 +39,15 @@ import (
 //	sql STATEMENT   runs one statement in the database
 //	query VALUE SQL waits until a query answers with this text
 //	forge SUBJECT   publishes a message that is not an event
-//	await KIND [S]  waits for a leader or a caught-up relay of the stream S, EVENTS unless it is named, or for a read model that has every invoice: that
-//	                of the subscription (handled), or of the projection (projected)
+//	await KIND [S]  waits for a leader or a caught-up relay of the stream S, EVENTS unless it is named, for a subscription that has begun the run of every
+//	                invoice that was issued (handled), or for a statement that has every invoice (projected)
 //	[!] empty       fails unless the server has no scratch database and NATS no (or with ! a) stream
 //	damage N…       fills the stream with all events and deletes those at the given positions
 //	stream CHANGE   makes, edits or deletes the stream EVENTS
 //	letters CHANGE  does with dead letters what subscriptions do: bury FILE, listen CONSUMER, handle CONSUMER N
 //	consumer CHANGE does with consumers of the stream EVENTS: settle NAME SEQUENCE, make NAME, age SEQUENCE
 //	endpoint CHANGE is an HTTP endpoint at $ENDPOINT: start STATUS [BODY], got N SECRET… (signed with each of the secrets)
+//	service CHANGE  is contrail serve at $SERVICE: start [FLAG…], METHOD PATH STATUS [BODY] (the answer on stdout), stop CODE (the log on stderr)
 //	keep NAME EXPR  sets a variable to what a group of an expression matches on stdout
 //	json PATH VALUE compares a value in the JSON object on stdout, as in json verify.ok true
 func TestScripts(t *testing.T) {
@@ -59,6 +60,7 @@ func TestScripts(t *testing.T) {
 				return errors.New("testscript's T is no testing.TB")
 			}
 			env.Values[tbKey{}] = tb
+			env.Values[servedKey{}] = map[string]*served{}
 			env.Setenv("TMPDIR", os.TempDir()) // as root, PostgreSQL runs as another user, who can't get into the script's folder
 			env.Setenv("DATA", pgtest.Dir(tb))
 			return nil
@@ -66,7 +68,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"postgres": setPostgres, "nats": setNATS, "exits": exits, "append": appendEvents, "sql": execSQL, "query": query, "forge": forge,
 			"await": await, "empty": requireEmpty, "json": compareJSON, "damage": damage, "stream": changeStream,
-			"letters": changeLetters, "consumer": changeConsumer, "endpoint": useEndpoint, "keep": keepMatch,
+			"letters": changeLetters, "consumer": changeConsumer, "endpoint": useEndpoint, "keep": keepMatch, "service": useService,
 		},
 	})
 }
@@ -229,10 +231,14 @@ func isSo(pool *pgxpool.Pool, js jetstream.JetStream, kind, stream string) bool 
 	case "relayed":
 		return err == nil && status.Leader != "" && status.LagEvents == 0
 	}
-	var missing int
-	table := map[string]string{"handled": "invoices", "projected": "statement_invoices"}[kind]
-	err = pool.QueryRow(context.Background(), `SELECT count(*) FROM contrail.events e WHERE type = 'InvoiceDrafted'
-		AND NOT EXISTS (SELECT FROM invoicing.`+table+` i WHERE 'invoice-' || i.id = e.stream)`).Scan(&missing)
+	missing := 0
+	sql := map[string]string{
+		"handled": `SELECT count(*) FROM contrail.events e WHERE type = 'InvoiceIssued'
+			AND NOT EXISTS (SELECT FROM contrail.runs r WHERE r.key = 'reminders/' || substr(e.stream, length('invoice-') + 1))`,
+		"projected": `SELECT count(*) FROM contrail.events e WHERE type = 'InvoiceDrafted'
+			AND NOT EXISTS (SELECT FROM invoicing.statement_invoices i WHERE 'invoice-' || i.id = e.stream)`,
+	}[kind]
+	err = pool.QueryRow(context.Background(), sql).Scan(&missing)
 	return err == nil && missing == 0
 }
 

@@ -25,8 +25,8 @@ lost, and the processes need not know of it.
 
 Examples:
 
-  contrail subscriptions pause invoice-summary
-  contrail subscriptions pause invoice-summary --for 2h`
+  contrail subscriptions pause invoice-notifications
+  contrail subscriptions pause invoice-notifications --for 2h`
 }
 
 // Run pauses.

@@ -45,7 +45,7 @@ from the database with --archive. It asks first, and exits 1 when not all was se
 
 Examples:
 
-  contrail subscriptions replay invoice-summary --from 4711 --to 4811
+  contrail subscriptions replay invoice-notifications --from 4711 --to 4811
   contrail subscriptions replay invoice-mails --type InvoiceIssued --from 1 --archive --rate 10 --because 'the mails were lost'`
 }
 

@@ -41,8 +41,8 @@ A time is 2026-11-21T20:15:04Z, a day in UTC such as 2026-11-21, or how long ago
 
 Examples:
 
-  contrail subscriptions reset invoice-summary --new
-  contrail subscriptions reset invoice-summary --position 4711 --forget
+  contrail subscriptions reset invoice-notifications --new
+  contrail subscriptions reset invoice-notifications --position 4711 --forget
   contrail subscriptions reset invoice-mails --time 2h --yes`
 }
 

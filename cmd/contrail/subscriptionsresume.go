@@ -17,7 +17,7 @@ func (*subscriptionsResumeVerb) Help() string {
 
 Example:
 
-  contrail subscriptions resume invoice-summary`
+  contrail subscriptions resume invoice-notifications`
 }
 
 // Run resumes.

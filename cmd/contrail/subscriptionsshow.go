@@ -24,8 +24,8 @@ are divided into partitions it shows these too, and the processes that share the
 
 Examples:
 
-  contrail subscriptions show invoice-summary
-  contrail subscriptions show invoice-summary --json | jq .lag`
+  contrail subscriptions show invoice-notifications
+  contrail subscriptions show invoice-notifications --json | jq .lag`
 }
 
 // Run shows.

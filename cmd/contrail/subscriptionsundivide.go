@@ -31,7 +31,7 @@ the subscription has no partitions.
 
 Example:
 
-  contrail subscriptions undivide invoice-summary
+  contrail subscriptions undivide invoice-notifications
   contrail subscribe --partitions 8`
 }
 

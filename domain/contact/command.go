@@ -15,6 +15,7 @@ type Create struct {
 	ID             string
 	OrganisationID string
 	Details        Details
+	Reference      string // the client's own name for it, at most rule.MaxReferenceLength characters; "": none. That it is free is the caller's to check
 }
 
 // Update replaces all details.

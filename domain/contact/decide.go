@@ -25,14 +25,15 @@ func create(state State, command Create) ([]Event, error) {
 		return nil, ErrExists
 	}
 	faults := append([]*rule.FieldError{
-		rule.Text("id", command.ID, MaxNameLength),
-		rule.Text("organisation_id", command.OrganisationID, MaxNameLength),
+		rule.ID("id", command.ID),
+		rule.ID("organisation_id", command.OrganisationID),
+		rule.Reference(command.Reference),
 	}, checkDetails(command.Details)...)
 	if err := rule.Check(faults...); err != nil {
 		return nil, err
 	}
 	body := Body{ID: command.ID, Details: command.Details}
-	return []Event{Created{Contact: body, OrganisationID: command.OrganisationID}}, nil
+	return []Event{Created{Contact: body, OrganisationID: command.OrganisationID, Reference: command.Reference}}, nil
 }
 
 func update(state State, command Update) ([]Event, error) {

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/contrail-events/contrail"
+	"github.com/contrail-events/contrail/domain/rule"
 )
 
 // Category is the part of the stream's name before the id.
@@ -25,6 +26,7 @@ type Event interface {
 type Created struct {
 	Contact        Body   `json:"contact"`
 	OrganisationID string `json:"-"` // travels in the metadata
+	Reference      string `json:"-"` // likewise; "": none
 }
 
 // Updated says that a contact's details changed.
@@ -67,12 +69,16 @@ func (Deleted) EventType() string { return "ContactDeleted" }
 
 // EventMetadata is what goes into the event's metadata because its body has no place for it.
 func (e Created) EventMetadata() contrail.Metadata {
-	return contrail.Metadata{KeyOrganisationID: e.OrganisationID}
+	metadata := contrail.Metadata{KeyOrganisationID: e.OrganisationID}
+	if e.Reference != "" {
+		metadata[rule.KeyReference] = e.Reference
+	}
+	return metadata
 }
 
-// WithEventMetadata is e with the organisation that the metadata name.
+// WithEventMetadata is e with the organisation and the reference that the metadata name.
 func (e Created) WithEventMetadata(metadata contrail.Metadata) (Created, error) {
-	e.OrganisationID = metadata[KeyOrganisationID]
+	e.OrganisationID, e.Reference = metadata[KeyOrganisationID], metadata[rule.KeyReference]
 	return e, nil
 }
 

@@ -7,6 +7,7 @@ type State struct {
 	ID             string `json:"id"`
 	OrganisationID string `json:"organisation_id"`
 	Details
+	Reference string    `json:"reference,omitempty"` // the client's own name for it; "": none
 	DeletedAt time.Time `json:"deleted_at,omitzero"` // zero while it lives
 }
 
@@ -25,7 +26,9 @@ func (s State) CheckLive() error {
 func Evolve(state State, event Event) State {
 	switch event := event.(type) {
 	case Created:
-		return State{ID: event.Contact.ID, OrganisationID: event.OrganisationID, Details: event.Contact.Details}
+		return State{
+			ID: event.Contact.ID, OrganisationID: event.OrganisationID, Details: event.Contact.Details, Reference: event.Reference,
+		}
 	case Updated:
 		state.Details = event.Contact.Details
 	case Deleted:

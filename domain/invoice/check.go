@@ -7,13 +7,22 @@ import (
 	"github.com/contrail-events/contrail/domain/rule"
 )
 
-func checkCurrency(code string) *rule.FieldError {
-	return rule.At("currency_code", money.CheckInUse(code))
+// checkCurrency lets an old invoice be in a currency that was in use then.
+func checkCurrency(code string, draftedOn Date) *rule.FieldError {
+	return rule.At("currency_code", money.CheckInUse(code, draftedOn.Time()))
+}
+
+// checkDraftedOn lets an old invoice be entered later, and none earlier.
+func checkDraftedOn(day, today Date) *rule.FieldError {
+	if today.Before(day) {
+		return rule.At("drafted_on", fmt.Errorf("%w (%s, today is %s)", ErrDraftedInFuture, day, today))
+	}
+	return nil
 }
 
 // check looks at what a draft and an update have in common.
 func (b Body) check(draftedOn Date) []*rule.FieldError {
-	faults := []*rule.FieldError{rule.Text("contact_id", b.ContactID, maxIDLength)}
+	faults := []*rule.FieldError{rule.ID("contact_id", b.ContactID)}
 	switch {
 	case b.DueDate.IsZero():
 		faults = append(faults, rule.At("due_date", ErrDate))

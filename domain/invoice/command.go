@@ -12,9 +12,11 @@ type Draft struct {
 	ID             string
 	OrganisationID string
 	ContactID      string
-	CurrencyCode   string     // ISO 4217, in use
-	DueDate        Date       // not before the day of At, in UTC
+	CurrencyCode   string     // ISO 4217, in use on DraftedOn
+	DueDate        Date       // not before DraftedOn
 	LineItems      []LineItem // 1 to MaxLineItems, all in CurrencyCode
+	Reference      string     // the client's own name for it, at most rule.MaxReferenceLength characters; "": none. That it is free is the caller's to check
+	DraftedOn      Date       // not after the day of At, in UTC, which zero means
 	At             time.Time
 }
 

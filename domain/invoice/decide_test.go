@@ -9,7 +9,12 @@ import (
 
 	"github.com/contrail-events/contrail/domain/invoice"
 	"github.com/contrail-events/contrail/domain/money"
-	"github.com/contrail-events/contrail/domain/rule"
+	"github.com/contrail-events/contrail/internal/domaintest"
+)
+
+type (
+	table = domaintest.Table[invoice.State, invoice.Command, invoice.Event]
+	row   = domaintest.Row[invoice.Command, invoice.Event]
 )
 
 var noon = time.Date(2021, 1, 1, 12, 0, 0, 123456789, time.UTC)
@@ -42,6 +47,13 @@ func draft() invoice.Draft {
 	}
 }
 
+// drafting is a draft with something changed about it.
+func drafting(change func(*invoice.Draft)) invoice.Draft {
+	command := draft()
+	change(&command)
+	return command
+}
+
 func body() invoice.Body {
 	return invoice.Body{
 		ID: "i1", OrganisationID: "o1", ContactID: "c1", Status: invoice.StatusDrafted, CurrencyCode: "USD",
@@ -49,166 +61,114 @@ func body() invoice.Body {
 	}
 }
 
-// given plays commands that must be accepted and returns the state that their events lead to.
+// reading is a body with something changed about it.
+func reading(change func(*invoice.Body)) invoice.Body {
+	changed := body()
+	change(&changed)
+	return changed
+}
+
+func specification() table {
+	return table{
+		Decide: invoice.Decide, Evolve: invoice.Evolve, Name: kind, States: kinds(),
+		Commands: []invoice.Command{draft(), invoice.Update{}, invoice.Issue{}, invoice.Pay{}, invoice.Void{}, invoice.Delete{}},
+		Rows:     slices.Concat(matrix(), accepted(), faultsOfLines(), faultsOfHeads()),
+	}
+}
+
+func TestDecide(t *testing.T) {
+	t.Parallel()
+	specification().Run(t, "*.go", "../rule/text.go", "../rule/moment.go")
+}
+
+// given is the state that commands lead to, all of which must be accepted.
 func given(t *testing.T, commands ...invoice.Command) invoice.State {
 	t.Helper()
-	var state invoice.State
-	for _, command := range commands {
-		events, err := invoice.Decide(state, command)
+	return specification().Given(t, commands...)
+}
+
+// accepted is what the limits of the rules still let through.
+func accepted() []row {
+	gift := []invoice.LineItem{{"Gift", usd("0"), 3}}
+	large := []invoice.LineItem{{"x", usd("999999.99"), invoice.MaxQuantity}}
+	many := slices.Repeat([]invoice.LineItem{{"x", usd("0.01"), 1}}, invoice.MaxLineItems)
+	rows := []row{
+		{
+			Name: "update everything", Given: history("a draft"), When: invoice.Update{ContactID: "c2", DueDate: day("2021-01-01"), LineItems: gift},
+			Then: invoice.Updated{Invoice: reading(func(b *invoice.Body) {
+				b.ContactID, b.DueDate, b.LineItems, b.SubTotal = "c2", day("2021-01-01"), gift, usd("0")
+			})},
+		},
+		{
+			Name: "update a second time", Given: append(history("a draft"), invoice.Update{DueDate: day("2021-06-01"), LineItems: gift}),
+			When: invoice.Update{DueDate: day("2021-01-31"), LineItems: lines()}, Then: invoice.Updated{Invoice: body()},
+		},
+	}
+	for name, change := range map[string]func(*invoice.Draft, *invoice.Body){
+		"due on the day of the draft": func(d *invoice.Draft, b *invoice.Body) { d.DueDate, b.DueDate = day("2021-01-01"), day("2021-01-01") },
+		"due on the last of days":     func(d *invoice.Draft, b *invoice.Body) { d.DueDate, b.DueDate = day("9999-12-31"), day("9999-12-31") },
+		"a thousand million of one thing": func(d *invoice.Draft, b *invoice.Body) {
+			d.LineItems, b.LineItems, b.SubTotal = large, large, usd("999999990000000")
+		},
+		"300 lines": func(d *invoice.Draft, b *invoice.Body) { d.LineItems, b.LineItems, b.SubTotal = many, many, usd("3") },
+	} {
+		command, then := draft(), body()
+		change(&command, &then)
+		rows = append(rows, row{Name: name, When: command, Then: invoice.Drafted{Invoice: then, DraftedOn: day("2021-01-01")}})
+	}
+	marks := []invoice.LineItem{{"Buch", of("9.80", "DEM"), 2}}
+	return append(rows, row{
+		Name: "drafted when there were marks", When: drafting(func(d *invoice.Draft) {
+			d.CurrencyCode, d.LineItems, d.DraftedOn, d.DueDate = "DEM", marks, day("2001-12-01"), day("2001-12-31")
+		}),
+		Then: invoice.Drafted{DraftedOn: day("2001-12-01"), Invoice: reading(func(b *invoice.Body) {
+			b.CurrencyCode, b.LineItems, b.SubTotal, b.DueDate = "DEM", marks, of("19.60", "DEM"), day("2001-12-31")
+		})},
+	}, row{
+		Name: "drafted long ago", When: drafting(func(d *invoice.Draft) { d.DraftedOn, d.DueDate = day("2009-01-01"), day("2009-01-31") }),
+		Then: invoice.Drafted{Invoice: reading(func(b *invoice.Body) { b.DueDate = day("2009-01-31") }), DraftedOn: day("2009-01-01")},
+	})
+}
+
+// The day of the draft counts, not that of the update, and it is a day in UTC.
+func TestDueDateAndTheDayOfTheDraft(t *testing.T) {
+	t.Parallel()
+	command := drafting(func(d *invoice.Draft) {
+		d.At, d.DueDate = time.Date(2021, 1, 1, 1, 0, 0, 0, time.FixedZone("east", 2*60*60)), day("2020-12-31")
+	})
+	state := given(t, command)
+	require.Equal(t, day("2020-12-31"), state.DraftedOn)
+	_, err := invoice.Decide(state, invoice.Update{DueDate: day("2020-12-31"), LineItems: lines()})
+	require.NoError(t, err)
+	state = given(t, command, invoice.Update{DueDate: day("2021-06-01"), LineItems: lines()})
+	_, err = invoice.Decide(state, invoice.Update{DueDate: day("2020-12-30"), LineItems: lines()})
+	require.ErrorIs(t, err, invoice.ErrDueBeforeDraft)
+}
+
+// What the caller does to its slice afterwards doesn't reach the event.
+func TestLineItemsAreCopied(t *testing.T) {
+	t.Parallel()
+	for _, history := range [][]invoice.Command{{}, {draft()}} {
+		given, mine := given(t, history...), lines()
+		var command invoice.Command = invoice.Update{DueDate: day("2021-01-31"), LineItems: mine}
+		if len(history) == 0 {
+			command = drafting(func(d *invoice.Draft) { d.LineItems = mine })
+		}
+		events, err := invoice.Decide(given, command)
 		require.NoError(t, err)
-		for _, event := range events {
-			state = invoice.Evolve(state, event)
-		}
+		mine[0].Quantity = 99
+		require.Equal(t, 1, invoice.Evolve(given, events[0]).LineItems[0].Quantity)
 	}
-	return state
 }
 
-func TestDecideAccepts(t *testing.T) {
+// A currency that is withdrawn after the draft doesn't keep it from being changed.
+func TestDraftsInWithdrawnCurrenciesCanBeUpdated(t *testing.T) {
 	t.Parallel()
-	at := time.Date(2021, 1, 1, 12, 0, 0, 123456000, time.UTC)
-	updated := body()
-	updated.ContactID, updated.DueDate = "c2", day("2021-01-01")
-	updated.LineItems, updated.SubTotal = []invoice.LineItem{{"Gift", usd("0"), 3}}, usd("0")
-	same := body()
-	for _, test := range []struct {
-		name  string
-		given []invoice.Command
-		when  invoice.Command
-		then  invoice.Event
-	}{
-		{"draft", nil, draft(), invoice.Drafted{Invoice: body(), DraftedOn: day("2021-01-01")}},
-		{
-			"update everything",
-			[]invoice.Command{draft()},
-			invoice.Update{ContactID: "c2", DueDate: day("2021-01-01"), LineItems: updated.LineItems},
-			invoice.Updated{Invoice: updated},
-		},
-		{
-			"update, contact as before",
-			[]invoice.Command{draft()},
-			invoice.Update{DueDate: same.DueDate, LineItems: same.LineItems},
-			invoice.Updated{Invoice: same},
-		},
-		{
-			"issue",
-			[]invoice.Command{draft()},
-			invoice.Issue{At: noon},
-			invoice.Issued{Invoice: invoice.IssuedBody{ID: "i1", Status: invoice.StatusIssued, IssuedAt: at, OrganisationID: "o1"}},
-		},
-		{
-			"pay",
-			[]invoice.Command{draft(), invoice.Issue{At: noon}},
-			invoice.Pay{At: noon.In(time.FixedZone("east", 3600))},
-			invoice.Paid{Invoice: invoice.PaidBody{ID: "i1", Status: invoice.StatusPaid, PaidAt: at, OrganisationID: "o1"}},
-		},
-		{
-			"void a draft",
-			[]invoice.Command{draft()},
-			invoice.Void{},
-			invoice.Voided{Invoice: invoice.VoidedBody{ID: "i1", Status: invoice.StatusVoided, OrganisationID: "o1"}},
-		},
-		{
-			"void an issued one",
-			[]invoice.Command{draft(), invoice.Issue{At: noon}},
-			invoice.Void{},
-			invoice.Voided{Invoice: invoice.VoidedBody{ID: "i1", Status: invoice.StatusVoided, OrganisationID: "o1"}},
-		},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			t.Parallel()
-			events, err := invoice.Decide(given(t, test.given...), test.when)
-			require.NoError(t, err)
-			require.Equal(t, []invoice.Event{test.then}, events)
-		})
-	}
-}
-
-func history(status invoice.Status) []invoice.Command {
-	issue, pay := invoice.Issue{At: noon}, invoice.Pay{At: noon}
-	switch status {
-	case invoice.StatusDrafted:
-		return []invoice.Command{draft()}
-	case invoice.StatusIssued:
-		return []invoice.Command{draft(), issue}
-	case invoice.StatusPaid:
-		return []invoice.Command{draft(), issue, pay}
-	case invoice.StatusVoided:
-		return []invoice.Command{draft(), invoice.Void{}}
-	}
-	return nil
-}
-
-func commands() map[string]invoice.Command {
-	return map[string]invoice.Command{
-		"update": invoice.Update{DueDate: day("2021-01-31"), LineItems: lines()},
-		"issue":  invoice.Issue{At: noon}, "pay": invoice.Pay{At: noon}, "void": invoice.Void{}, "delete": invoice.Delete{At: noon},
-	}
-}
-
-func TestTransitions(t *testing.T) {
-	t.Parallel()
-	takes := map[invoice.Status][]string{
-		invoice.StatusDrafted: {"update", "issue", "void", "delete"},
-		invoice.StatusIssued:  {"pay", "void", "delete"},
-		invoice.StatusPaid:    {"delete"},
-		invoice.StatusVoided:  {"delete"},
-	}
-	for _, status := range invoice.Statuses() {
-		state := given(t, history(status)...)
-		require.Equal(t, status, state.Status)
-		for verb, command := range commands() {
-			events, err := invoice.Decide(state, command)
-			if slices.Contains(takes[status], verb) {
-				require.NoError(t, err, "%s %s", verb, status)
-				require.Len(t, events, 1)
-				continue
-			}
-			var refused *invoice.TransitionError
-			require.ErrorAs(t, err, &refused, "%s %s", verb, status)
-			require.Equal(t, [2]string{string(status), verb}, [2]string{string(refused.Status), refused.Verb})
-			require.ErrorIs(t, err, rule.ErrRefused)
-			require.Empty(t, events)
-		}
-	}
-}
-
-func TestCommandsNeedTheirTime(t *testing.T) {
-	t.Parallel()
-	for status, command := range map[invoice.Status]invoice.Command{
-		invoice.StatusDrafted: invoice.Issue{}, invoice.StatusIssued: invoice.Pay{}, invoice.StatusPaid: invoice.Delete{},
-	} {
-		_, err := invoice.Decide(given(t, history(status)...), command)
-		require.ErrorIs(t, err, rule.ErrNoTime)
-	}
-}
-
-func TestTransitionErrorText(t *testing.T) {
-	t.Parallel()
-	_, err := invoice.Decide(given(t, history(invoice.StatusPaid)...), invoice.Void{})
-	require.EqualError(t, err, "can't void an invoice that is paid: only a drafted or an issued one can be voided; leave it")
-	_, err = invoice.Decide(given(t, draft()), invoice.Pay{At: noon})
-	require.EqualError(t, err, "can't pay an invoice that is drafted: it must be issued; a draft can be issued first")
-}
-
-func TestNothingBeforeTheDraftNorAfterTheDeletion(t *testing.T) {
-	t.Parallel()
-	for verb, command := range commands() {
-		_, err := invoice.Decide(invoice.State{}, command)
-		require.ErrorIs(t, err, invoice.ErrNotDrafted, verb)
-		require.ErrorIs(t, err, rule.ErrNotFound, verb)
-	}
-	for _, status := range invoice.Statuses() {
-		deleted := given(t, append(history(status), invoice.Delete{At: noon})...)
-		require.Equal(t, status, deleted.Status, "a deleted invoice keeps its status")
-		for verb, command := range commands() {
-			_, err := invoice.Decide(deleted, command)
-			require.ErrorIs(t, err, invoice.ErrDeleted, verb)
-		}
-		_, err := invoice.Decide(deleted, draft())
-		require.ErrorIs(t, err, invoice.ErrExists)
-	}
-	_, err := invoice.Decide(given(t, draft()), draft())
-	require.ErrorIs(t, err, invoice.ErrExists)
-	_, err = invoice.Decide(invoice.State{}, nil)
-	require.Error(t, err)
+	marks := []invoice.LineItem{{"Buch", of("9.80", "DEM"), 2}}
+	state := given(t, drafting(func(d *invoice.Draft) {
+		d.CurrencyCode, d.LineItems, d.DraftedOn, d.DueDate = "DEM", marks, day("2001-12-01"), day("2001-12-31")
+	}))
+	events, err := invoice.Decide(state, invoice.Update{DueDate: day("2021-12-31"), LineItems: marks})
+	require.NoError(t, err)
+	require.Equal(t, "DEM 19.60", invoice.Evolve(state, events[0]).SubTotal.String())
 }

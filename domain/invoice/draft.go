@@ -6,8 +6,6 @@ import (
 	"github.com/contrail-events/contrail/domain/rule"
 )
 
-const maxIDLength = 100
-
 func draft(state State, command Draft) ([]Event, error) {
 	if state.ID != "" {
 		return nil, ErrExists
@@ -16,12 +14,17 @@ func draft(state State, command Draft) ([]Event, error) {
 		ID: command.ID, OrganisationID: command.OrganisationID, ContactID: command.ContactID, Status: StatusDrafted,
 		CurrencyCode: command.CurrencyCode, DueDate: command.DueDate, LineItems: slices.Clone(command.LineItems),
 	}
-	draftedOn := DateOf(command.At)
+	draftedOn := command.DraftedOn
+	if draftedOn.IsZero() {
+		draftedOn = DateOf(command.At)
+	}
 	faults := append([]*rule.FieldError{
-		rule.Text("id", command.ID, maxIDLength),
-		rule.Text("organisation_id", command.OrganisationID, maxIDLength),
+		rule.ID("id", command.ID),
+		rule.ID("organisation_id", command.OrganisationID),
 		rule.Time("at", command.At),
-		checkCurrency(command.CurrencyCode),
+		rule.Reference(command.Reference),
+		checkDraftedOn(draftedOn, DateOf(command.At)),
+		checkCurrency(command.CurrencyCode, draftedOn),
 	}, body.check(draftedOn)...)
 	if err := rule.Check(faults...); err != nil {
 		return nil, err
@@ -30,11 +33,11 @@ func draft(state State, command Draft) ([]Event, error) {
 	if err != nil {
 		return nil, err
 	}
-	return []Event{Drafted{Invoice: body, DraftedOn: draftedOn}}, nil
+	return []Event{Drafted{Invoice: body, DraftedOn: draftedOn, Reference: command.Reference}}, nil
 }
 
 func update(state State, command Update) ([]Event, error) {
-	if err := state.checkStatus("update", "only a draft can be updated; void it and draft a new one", StatusDrafted); err != nil {
+	if err := state.checkStatus("update", "only a draft can be updated; draft a new one", StatusDrafted); err != nil {
 		return nil, err
 	}
 	body := Body{

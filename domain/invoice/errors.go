@@ -15,13 +15,14 @@ var (
 
 // The rules on what an invoice says, beside package rule's on text and package money's on amounts.
 var (
-	ErrDate           = rule.Invalid("is no date: write a day of the calendar as 2021-01-31")
-	ErrDueBeforeDraft = rule.Invalid("lies before the day of the draft: give that day or a later one")
-	ErrNoLineItems    = rule.Invalid("is empty: give one line at least")
-	ErrManyLineItems  = rule.Invalid("has too many lines: at most 300 make one event; split the invoice")
-	ErrQuantity       = rule.Invalid("is out of range: give 1 to 1000000000")
-	ErrNegativeAmount = rule.Invalid("is below zero: void the invoice instead of crediting it")
-	ErrLineCurrency   = rule.Invalid("is not in the invoice's currency: convert it first")
+	ErrDate            = rule.Invalid("is no date: write a day of the calendar as 2021-01-31")
+	ErrDueBeforeDraft  = rule.Invalid("lies before the day of the draft: give that day or a later one")
+	ErrDraftedInFuture = rule.Invalid("lies in the future: give today's date in UTC or an earlier one, or leave it out")
+	ErrNoLineItems     = rule.Invalid("is empty: give one line at least")
+	ErrManyLineItems   = rule.Invalid("has too many lines: at most 300 make one event; split the invoice")
+	ErrQuantity        = rule.Invalid("is out of range: give 1 to 1000000000")
+	ErrNegativeAmount  = rule.Invalid("is below zero: void the invoice instead of crediting it")
+	ErrLineCurrency    = rule.Invalid("is not in the invoice's currency: convert it first")
 )
 
 // TransitionError says that an invoice is in the wrong status for a command. It is a [rule.ErrRefused].

@@ -24,8 +24,9 @@ type Event interface {
 
 // Drafted says that an invoice came to be.
 type Drafted struct {
-	Invoice   Body `json:"invoice"`
-	DraftedOn Date `json:"-"` // travels in the metadata
+	Invoice   Body   `json:"invoice"`
+	DraftedOn Date   `json:"-"` // travels in the metadata
+	Reference string `json:"-"` // likewise; "": none
 }
 
 // Updated says that a draft now reads as follows: all of it.

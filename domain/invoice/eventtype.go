@@ -1,6 +1,9 @@
 package invoice
 
-import "github.com/contrail-events/contrail"
+import (
+	"github.com/contrail-events/contrail"
+	"github.com/contrail-events/contrail/domain/rule"
+)
 
 // EventType is "InvoiceDrafted".
 func (Drafted) EventType() string { return "InvoiceDrafted" }
@@ -22,11 +25,17 @@ func (Deleted) EventType() string { return "InvoiceDeleted" }
 
 // EventMetadata is what goes into the event's metadata because its body has no place for it.
 func (e Drafted) EventMetadata() contrail.Metadata {
-	return contrail.Metadata{KeyDraftedOn: e.DraftedOn.String()}
+	metadata := contrail.Metadata{KeyDraftedOn: e.DraftedOn.String()}
+	if e.Reference != "" {
+		metadata[rule.KeyReference] = e.Reference
+	}
+	return metadata
 }
 
-// WithEventMetadata is e with the day that the metadata name; none where a plain SQL writer left it out. The error is [ErrDate].
+// WithEventMetadata is e with the day and the reference that the metadata name; none where a plain SQL writer left them out. The error
+// is [ErrDate].
 func (e Drafted) WithEventMetadata(metadata contrail.Metadata) (Drafted, error) {
+	e.Reference = metadata[rule.KeyReference]
 	err := e.DraftedOn.UnmarshalText([]byte(metadata[KeyDraftedOn]))
 	return e, err
 }

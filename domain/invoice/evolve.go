@@ -4,7 +4,7 @@ package invoice
 func Evolve(state State, event Event) State {
 	switch event := event.(type) {
 	case Drafted:
-		return State{DraftedOn: event.DraftedOn}.reading(event.Invoice)
+		return State{DraftedOn: event.DraftedOn, Reference: event.Reference}.reading(event.Invoice)
 	case Updated:
 		return state.reading(event.Invoice)
 	case Issued:

@@ -16,6 +16,7 @@ type State struct {
 	DueDate        Date        `json:"due_date"`
 	LineItems      []LineItem  `json:"line_items"` // shared with the event: not to be written to
 	SubTotal       money.Money `json:"sub_total,omitzero"`
+	Reference      string      `json:"reference,omitempty"` // the client's own name for it; "": none
 	DraftedOn      Date        `json:"drafted_on"`          // UTC; zero where a plain SQL writer left it out
 	IssuedAt       time.Time   `json:"issued_at,omitzero"`  // zero until it is issued
 	PaidAt         time.Time   `json:"paid_at,omitzero"`    // zero until it is paid

@@ -1,6 +1,10 @@
 package money
 
-import "golang.org/x/text/currency"
+import (
+	"time"
+
+	"golang.org/x/text/currency"
+)
 
 // Decimals is the number of decimals of a currency: 2 for EUR, 0 for JPY, 3 for KWD. Withdrawn currencies such as DEM are known
 // too, since what was written in them must stay readable; [CheckInUse] tells them apart. The error is a [*CurrencyError]: the
@@ -20,21 +24,28 @@ func Decimals(code string) (int32, error) {
 	return int32(places), nil //nolint:gosec // G115: between 0 and 4
 }
 
-// CheckInUse returns a [*CurrencyError] unless the currency is legal tender somewhere, or a unit of account that ISO 4217 lists
-// beside them, such as Chile's CLF.
-func CheckInUse(code string) error {
+// CheckInUse returns a [*CurrencyError], with NotInUse set where the code is known, unless the currency was legal tender somewhere on
+// the day of a time in UTC, or is since, or is a unit of account that ISO 4217 lists beside them, such as Chile's CLF. Only the end of a currency is looked
+// at, not its beginning, so that an old book can be entered as it was written.
+func CheckInUse(code string, on time.Time) error {
 	if _, err := Decimals(code); err != nil {
 		return err
 	}
-	if isInUseUnlisted(code) {
+	day := on.UTC().Truncate(24 * time.Hour)
+	if isInUseUnlisted(code) || isTender(code, day) && !isWithdrawnSince(code, day) {
 		return nil
 	}
-	for units := currency.Query(); units.Next(); {
-		if units.Unit().String() == code {
-			return nil
+	return &CurrencyError{Code: code, NotInUse: true}
+}
+
+// isTender asks x/text.
+func isTender(code string, day time.Time) bool {
+	for units := currency.Query(currency.Historical); units.Next(); {
+		if end, ended := units.To(); units.Unit().String() == code && (!ended || !end.Before(day)) {
+			return true
 		}
 	}
-	return &CurrencyError{Code: code}
+	return false
 }
 
 // isoDecimals holds ISO 4217's decimals where x/text has others, or doesn't have the code.
@@ -61,6 +72,14 @@ func isInUseUnlisted(code string) bool {
 		return true
 	}
 	return false
+}
+
+// isWithdrawnSince tells of the codes in x/text's list of legal tender that were withdrawn after it was made, with their last days.
+func isWithdrawnSince(code string, day time.Time) bool {
+	last := map[string]string{
+		"ANG": "2025-06-30", "BGN": "2026-01-31", "CUC": "2021-12-31", "HRK": "2023-01-14", "MRO": "2018-12-31", "SLL": "2024-03-31", "VEF": "2018-12-05",
+	}[code]
+	return last != "" && day.Format(time.DateOnly) > last
 }
 
 // isWithoutDecimals tells of the codes for which ISO 4217 gives "N.A.", and of the funds before them.

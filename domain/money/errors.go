@@ -8,11 +8,17 @@ import (
 // ErrTooLarge says that an amount has more than [MaxIntegerDigits] digits before its decimal point.
 var ErrTooLarge = errors.New("is too large: at most 15 digits before the decimal point; split it")
 
-// CurrencyError says that a code is none of ISO 4217's, or none that has decimals.
-type CurrencyError struct{ Code string }
+// CurrencyError says that a code is none of ISO 4217's, or none that has decimals, or no longer one to write invoices in.
+type CurrencyError struct {
+	Code     string
+	NotInUse bool // it is known, and amounts in it are read, but it is withdrawn or no legal tender
+}
 
 // Error says what a code looks like.
 func (e *CurrencyError) Error() string {
+	if e.NotInUse {
+		return fmt.Sprintf("currency %.20q is not in use on that day: give the one that took its place, such as EUR", e.Code)
+	}
 	return fmt.Sprintf("currency %.20q is unknown: give an ISO 4217 code in capitals, such as EUR", e.Code)
 }
 

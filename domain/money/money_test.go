@@ -5,10 +5,12 @@ import (
 	"math"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/contrail-events/contrail/domain/money"
+	"github.com/contrail-events/contrail/internal/domaintest"
 )
 
 func parse(t *testing.T, amount, code string) money.Money {
@@ -144,13 +146,62 @@ func TestEqualAndZero(t *testing.T) {
 
 func TestCheckInUse(t *testing.T) {
 	t.Parallel()
-	for _, code := range []string{"USD", "EUR", "JPY", "KWD", "XOF", "XCD", "CLF", "VES", "MRU"} {
-		require.NoError(t, money.CheckInUse(code), code)
+	today := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+	for _, code := range []string{"USD", "EUR", "JPY", "KWD", "XOF", "XCD", "CLF", "VES", "MRU", "STN", "XCG", "SLE"} {
+		require.NoError(t, money.CheckInUse(code, today), code)
 	}
-	for _, code := range []string{"DEM", "FRF", "XXX", "XAU", "usd", "CNH", "ITL"} {
+	for _, code := range []string{"DEM", "FRF", "ITL", "CNH", "HRK", "BGN", "ANG", "VEF", "SLL", "CUC", "MRO", "STD", "ZWL"} {
+		_, err := money.Parse("1", code)
+		require.NoError(t, err, "what was written in it stays readable")
+		var unused *money.CurrencyError
+		require.ErrorAs(t, money.CheckInUse(code, today), &unused, code)
+		require.Equal(t, money.CurrencyError{Code: code, NotInUse: true}, *unused)
+	}
+	for _, code := range []string{"", "XXX", "XAU", "usd", "US", "ABC"} {
 		var unknown *money.CurrencyError
-		require.ErrorAs(t, money.CheckInUse(code), &unknown, code)
+		require.ErrorAs(t, money.CheckInUse(code, today), &unknown, code)
+		require.Equal(t, money.CurrencyError{Code: code}, *unknown)
 	}
+	require.EqualError(t, money.CheckInUse("DEM", today), `currency "DEM" is not in use on that day: give the one that took its place, such as EUR`)
+}
+
+// What was money on the day is accepted, whatever became of it.
+func TestCheckInUseOnADay(t *testing.T) {
+	t.Parallel()
+	on := func(year int, month time.Month, day int) time.Time {
+		return time.Date(year, month, day, 0, 0, 0, 0, time.UTC)
+	}
+	for _, test := range []struct {
+		code       string
+		last, gone time.Time
+	}{
+		{"DEM", on(2001, 12, 31), on(2003, 1, 1)},
+		{"HRK", on(2023, 1, 14).Add(23 * time.Hour), on(2023, 1, 15)},
+		{"BGN", on(2026, 1, 31), on(2026, 2, 1)},
+		{"MRO", on(2018, 12, 31), on(2019, 1, 1)},
+	} {
+		require.NoError(t, money.CheckInUse(test.code, test.last), test.code)
+		require.Error(t, money.CheckInUse(test.code, test.gone), test.code)
+	}
+	require.NoError(t, money.CheckInUse("EUR", time.Time{}), "a beginning is none of its business")
+	require.Error(t, money.CheckInUse("CNH", time.Time{}), "never legal tender")
+}
+
+// Each error that the package declares comes back from somewhere, and says what to do.
+func TestEveryErrorComesBack(t *testing.T) {
+	t.Parallel()
+	_, unknown := money.Parse("1", "ABC")
+	_, malformed := money.Parse("1e3", "USD")
+	_, decimals := money.Parse("1.00", "JPY")
+	_, large := parse(t, "999999999999999.99", "USD").Mul(1_000_000_000)
+	_, mismatch := parse(t, "1", "USD").Add(parse(t, "1", "EUR"))
+	require.ErrorIs(t, large, money.ErrTooLarge)
+	require.EqualError(t, decimals, `amount "1.00" has too many decimals: JPY has 0; round it first`)
+	for _, err := range []error{unknown, malformed, decimals, large, mismatch} {
+		require.Regexp(t, "[:;] .+", err.Error())
+	}
+	known := []error{unknown, malformed, decimals, mismatch, money.ErrTooLarge}
+	domaintest.RequireEvery(t, known, domaintest.Declared(t, "*.go"))
 }
 
 func TestJSON(t *testing.T) {

@@ -12,8 +12,9 @@ type Command interface{ isCommand() }
 
 // Create asks for a new organisation.
 type Create struct {
-	ID   string
-	Name string // 1 to MaxNameLength characters
+	ID        string
+	Name      string // 1 to MaxNameLength characters
+	Reference string // the client's own name for it, at most rule.MaxReferenceLength characters; "": none. That it is free is the caller's to check
 }
 
 // Rename asks for another name.

@@ -24,10 +24,10 @@ func create(state State, command Create) ([]Event, error) {
 	if state.ID != "" {
 		return nil, ErrExists
 	}
-	if err := rule.Check(rule.Text("id", command.ID, MaxNameLength), checkName(command.Name)); err != nil {
+	if err := rule.Check(rule.ID("id", command.ID), checkName(command.Name), rule.Reference(command.Reference)); err != nil {
 		return nil, err
 	}
-	return []Event{Created{Organisation: Body(command)}}, nil
+	return []Event{Created{Organisation: Body{ID: command.ID, Name: command.Name}, Reference: command.Reference}}, nil
 }
 
 func rename(state State, command Rename) ([]Event, error) {

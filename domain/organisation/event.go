@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/contrail-events/contrail"
+	"github.com/contrail-events/contrail/domain/rule"
 )
 
 // Category is the part of the stream's name before the id.
@@ -19,7 +20,8 @@ type Event interface {
 
 // Created says that an organisation came to be.
 type Created struct {
-	Organisation Body `json:"organisation"`
+	Organisation Body   `json:"organisation"`
+	Reference    string `json:"-"` // travels in the metadata; "": none
 }
 
 // Updated says that an organisation was renamed.
@@ -53,6 +55,20 @@ func (Updated) EventType() string { return "OrganisationUpdated" }
 
 // EventType is "OrganisationDeleted".
 func (Deleted) EventType() string { return "OrganisationDeleted" }
+
+// EventMetadata is what goes into the event's metadata because its body has no place for it.
+func (e Created) EventMetadata() contrail.Metadata {
+	if e.Reference == "" {
+		return nil
+	}
+	return contrail.Metadata{rule.KeyReference: e.Reference}
+}
+
+// WithEventMetadata is e with the reference that the metadata name.
+func (e Created) WithEventMetadata(metadata contrail.Metadata) (Created, error) {
+	e.Reference = metadata[rule.KeyReference]
+	return e, nil
+}
 
 func (Created) isEvent() {}
 func (Updated) isEvent() {}

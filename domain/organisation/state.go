@@ -7,6 +7,7 @@ import "time"
 type State struct {
 	ID        string    `json:"id"`
 	Name      string    `json:"name"`
+	Reference string    `json:"reference,omitempty"` // the client's own name for it; "": none
 	DeletedAt time.Time `json:"deleted_at,omitzero"` // zero while it lives
 }
 
@@ -25,7 +26,7 @@ func (s State) CheckLive() error {
 func Evolve(state State, event Event) State {
 	switch event := event.(type) {
 	case Created:
-		return State{ID: event.Organisation.ID, Name: event.Organisation.Name}
+		return State{ID: event.Organisation.ID, Name: event.Organisation.Name, Reference: event.Reference}
 	case Updated:
 		state.Name = event.Organisation.Name
 	case Deleted:

@@ -1,6 +1,7 @@
 package rule_test
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -42,16 +43,63 @@ func TestCheckReportsEveryFault(t *testing.T) {
 
 func TestText(t *testing.T) {
 	t.Parallel()
-	for _, good := range []string{"x", " x ", "Bjørn 株式会社", strings.Repeat("ü", 10)} {
-		require.Nil(t, rule.Text("name", good, 10))
-	}
-	for bad, want := range map[string]error{
-		"": rule.ErrBlank, " \u00a0\u3000": rule.ErrBlank, "\u200b\u200b": rule.ErrBlank,
-		"a\x00b": rule.ErrUnprintable, "a\nb": rule.ErrUnprintable, "a\xffb": rule.ErrUnprintable, strings.Repeat("ü", 11): rule.ErrTooLong,
+	for _, good := range []string{
+		"x", " x ", "Bjørn 株式会社", strings.Repeat("ü", 10), "👩\u200d👧", "می\u200cخواهم", "\u3164x", "\u200bx", "-",
 	} {
-		require.ErrorIs(t, rule.Text("name", bad, 10), want, "%q", bad)
+		require.Nil(t, rule.Text("name", good, 10), "%q", good)
 	}
+	for _, test := range []struct {
+		rule error
+		bad  []string
+	}{
+		{rule.ErrBlank, []string{
+			"", " ", " \u00a0\u3000\u2003", "\u200b\u200b", "\ufeff", "\u2800", "\u3164", "\u115f\u1160", "\uffa0", "\u034f", "\ufe0f", "\u00ad", "\U000e0001",
+		}},
+		{rule.ErrUnprintable, []string{
+			"a\x00b", "\x00", "a\nb", "a\r", "\t", "a\u0085b", "a\x7f", "a\u2028b", "\u2029", "a\xffb", "\xed\xa0\x80",
+		}},
+		{rule.ErrTooLong, []string{strings.Repeat("ü", 11), strings.Repeat("x", 1_000_000)}},
+	} {
+		for _, bad := range test.bad {
+			fault := rule.Text("name", bad, 10)
+			require.ErrorIs(t, fault, test.rule, "%.20q", bad)
+			require.ErrorIs(t, fault, rule.ErrInvalid)
+			require.Less(t, len(fault.Error()), 200)
+		}
+	}
+	require.EqualError(t, rule.Text("name", "üüü", 2), "name is too long: shorten it (it has 3 characters, 2 are allowed)")
 }
+
+func TestID(t *testing.T) {
+	t.Parallel()
+	require.Nil(t, rule.ID("id", strings.Repeat("x", rule.MaxIDLength)))
+	require.ErrorIs(t, rule.ID("id", strings.Repeat("x", rule.MaxIDLength+1)), rule.ErrTooLong)
+	require.ErrorIs(t, rule.ID("id", ""), rule.ErrBlank)
+}
+
+// FuzzText: what is accepted can be seen, stands on one line, is no longer than allowed, and survives JSON.
+func FuzzText(f *testing.F) {
+	for _, seed := range []string{"x", "", "\u3164", "a\u2028b", "a\xffb", "Bjørn", strings.Repeat("ü", 31)} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, value string) {
+		fault := rule.Text("name", value, 30)
+		if fault != nil {
+			require.ErrorIs(t, fault, rule.ErrInvalid)
+			return
+		}
+		require.Len(t, strings.FieldsFunc(value, isLineBreak), 1)
+		require.NotEmpty(t, strings.TrimSpace(value))
+		require.LessOrEqual(t, len([]rune(value)), 30)
+		text, err := json.Marshal(value)
+		require.NoError(t, err)
+		var back string
+		require.NoError(t, json.Unmarshal(text, &back))
+		require.Equal(t, value, back)
+	})
+}
+
+func isLineBreak(r rune) bool { return strings.ContainsRune("\n\v\f\r\u0085\u2028\u2029", r) }
 
 func TestMoment(t *testing.T) {
 	t.Parallel()

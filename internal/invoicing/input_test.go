@@ -2,6 +2,8 @@ package invoicing_test
 
 import (
 	"errors"
+	"fmt"
+	"io"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -48,6 +50,10 @@ func TestWhatIsNoInvoiceIsNamed(t *testing.T) {
 		"no lines":            {good[:strings.Index(good, `"line_items"`)] + `"line_items":[],"sub_total":{"amount":"0","currency_code":"EUR"}}`, "line_items", "is empty"},
 		"zero quantity":       {strings.Replace(strings.Replace(good, `"quantity":1}`, `"quantity":0}`, 1), `"17.60"`, `"17.50"`, 1), "line_items[1].quantity", "is out of range"},
 		"bad date":            {strings.Replace(good, `2026-01-31`, `31.1.2026`, 1), "due_date", "is no date"},
+		"bad day of draft":    {strings.Replace(good, `"due_date"`, `"drafted_on":"soon","due_date"`, 1), "drafted_on", `"soon" is no date`},
+		"empty day of draft":  {strings.Replace(good, `"due_date"`, `"drafted_on":"","due_date"`, 1), "drafted_on", `"" is no date`},
+		"drafted too late":    {strings.Replace(good, `"due_date"`, `"drafted_on":"2026-02-01","due_date"`, 1), "due_date", "lies before the day of the draft"},
+		"long contact":        {strings.NewReplacer(`"o-0"`, `"`+strings.Repeat("o", 150)+`"`, `"c-1"`, `"`+strings.Repeat("c", 50)+`"`).Replace(good), "contact.reference", "is too long together with the organisation's"},
 		"early date":          {strings.Replace(good, `2026-01-31`, `0001-01-10`, 1), "due_date", `"0001-01-10" is too early: `},
 		"bad email":           {strings.Replace(good, `ada@example.org`, `ada`, 1), "contact.email", "is no"},
 		"organisation":        {strings.Replace(good, `"name":"Organisation 0"`, `"name":" "`, 1), "organisation.name", "is empty"},
@@ -130,6 +136,62 @@ func TestOrganisationMayBeLeftOut(t *testing.T) {
 		require.Empty(t, input.Rejected)
 		require.Equal(t, want, input.Invoices[0].Organisation.Name)
 	}
+}
+
+// Each invoice is there before the next line is: an import of a pipe goes along with whoever writes it.
+func TestLinesAreReadAsTheyCome(t *testing.T) {
+	t.Parallel()
+	from, to := io.Pipe()
+	taken := make(chan struct{})
+	go func() {
+		for n := range 3 {
+			_, _ = io.WriteString(to, line(n)+"\n")
+			<-taken
+		}
+		_ = to.CloseWithError(errors.New("cable cut"))
+	}()
+	var last error
+	end, n := 0, 0
+	for read, err := range invoicing.Lines(from, invoicing.InputConfig{}) {
+		if last = err; err != nil {
+			continue
+		}
+		end += len(line(n)) + 1
+		n++
+		require.Equal(t, n, read.Line)
+		require.EqualValues(t, end, read.End)
+		taken <- struct{}{}
+	}
+	require.Equal(t, 3, n)
+	require.EqualError(t, last, "read the input: cable cut")
+}
+
+// Who has seen enough does not read on.
+func TestLinesMayBeLeft(t *testing.T) {
+	t.Parallel()
+	text := line(0) + "\n{}\n" + line(1) + "\n"
+	for enough := 1; enough <= 3; enough++ {
+		seen := 0
+		for _, err := range invoicing.Lines(strings.NewReader(text), invoicing.InputConfig{}) {
+			require.Equal(t, seen == 1, err != nil)
+			if seen++; seen == enough {
+				break
+			}
+		}
+		require.Equal(t, enough, seen)
+	}
+}
+
+func ExampleLines() {
+	text := `{"reference":"a-1","contact":{"reference":"c-1","first_name":"Ada","last_name":"Byron","email":"ada@example.org"},` +
+		`"currency_code":"EUR","due_date":"2026-01-31","line_items":[{"description":"Tea","unit_amount":{"amount":"2.50","currency_code":"EUR"},` +
+		`"quantity":2}],"sub_total":{"amount":"5.00","currency_code":"EUR"}}` + "\n" + `{"reference":"a-2"` + "\n"
+	for read, err := range invoicing.Lines(strings.NewReader(text), invoicing.InputConfig{Organisation: "Apex"}) {
+		fmt.Println(read.Line, read.Reference, read.SubTotal, err)
+	}
+	// Output:
+	// 1 a-1 EUR 5.00 <nil>
+	// 2   line 2: is not JSON: it ends too early
 }
 
 func FuzzReadInput(f *testing.F) {

@@ -17,11 +17,13 @@ import (
 // Invoice is one line of an input.
 type Invoice struct {
 	Line         int    // in the input, counted from 1
+	End          int64  // of the line in the input, in bytes from the beginning
 	Reference    string // the writer's own name for it, unique in the input
 	Organisation Organisation
 	Contact      Contact
 	CurrencyCode string
 	DueDate      invoice.Date
+	DraftedOn    invoice.Date // zero where the line does not say it
 	LineItems    []invoice.LineItem
 	SubTotal     money.Money // what the lines add up to
 }
@@ -67,6 +69,7 @@ type wireInvoice struct {
 	Contact      wireContact       `json:"contact"`
 	CurrencyCode string            `json:"currency_code"`
 	DueDate      string            `json:"due_date"`
+	DraftedOn    *string           `json:"drafted_on"` // likewise
 	LineItems    []json.RawMessage `json:"line_items"` // decoded one by one, so that a fault tells which one
 	SubTotal     wireMoney         `json:"sub_total"`
 }
@@ -97,6 +100,11 @@ func parseLine(text []byte, organisation Organisation) (Invoice, *LineError) {
 		return Invoice{}, fieldFault("due_date", "%q %s", cut(wire.DueDate), err)
 	}
 	read.DueDate = due
+	if wire.DraftedOn != nil {
+		if read.DraftedOn, err = invoice.ParseDate(*wire.DraftedOn); err != nil {
+			return Invoice{}, fieldFault("drafted_on", "%q %s", cut(*wire.DraftedOn), err)
+		}
+	}
 	if fault := read.parseLineItems(wire.LineItems); fault != nil {
 		return Invoice{}, fault
 	}
@@ -138,17 +146,30 @@ func (i *Invoice) checkSubTotal(wire wireMoney) *LineError {
 	return nil
 }
 
-// draftedAt is the moment as of which an invoice is drafted: now, or, where it was due before today, thirty days before it was due, which is the
-// usual term of payment. So an old book can be imported, and a draft is never due before its own day.
+// draftedAt is the moment as of which an invoice is drafted: that which it names; else now, or, where it was due before today, thirty days before
+// it was due, which is the usual term of payment. So an old book can be imported, and a draft is never due before its own day.
 func (i *Invoice) draftedAt(now time.Time) time.Time {
-	if !i.DueDate.Before(invoice.DateOf(now)) {
-		return now
+	day, days := i.DraftedOn, 0
+	if day.IsZero() {
+		day, days = i.DueDate, -30
+		if !day.Before(invoice.DateOf(now)) {
+			return now
+		}
 	}
-	due, err := time.Parse(time.DateOnly, i.DueDate.String())
+	at, err := time.Parse(time.DateOnly, day.String())
 	if err != nil { // a Date that is not zero always parses
 		return now
 	}
-	return due.AddDate(0, 0, -30)
+	return at.AddDate(0, 0, days)
+}
+
+// draftedOn is the day of draftedAt, or zero for one that is drafted today, which is the service's to say.
+func (i *Invoice) draftedOn(now time.Time) invoice.Date {
+	at := i.draftedAt(now)
+	if i.DraftedOn.IsZero() && at.Equal(now) {
+		return invoice.Date{}
+	}
+	return invoice.DateOf(at)
 }
 
 // decodeFault gives the decoder's refusal the name of the field as the file writes it.

@@ -16,7 +16,7 @@ func fieldNames() []string {
 	return []string{
 		"reference", "organisation", "organisation.reference", "organisation.name",
 		"contact", "contact.reference", "contact.first_name", "contact.last_name", "contact.email",
-		"currency_code", "due_date", "line_items", "line_items.description", "line_items.quantity",
+		"currency_code", "due_date", "drafted_on", "line_items", "line_items.description", "line_items.quantity",
 		"line_items.unit_amount", "line_items.unit_amount.amount", "line_items.unit_amount.currency_code",
 		"sub_total", "sub_total.amount", "sub_total.currency_code",
 	}

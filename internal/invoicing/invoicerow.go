@@ -6,58 +6,105 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype/zeronull"
+	"github.com/shopspring/decimal"
 
-	"github.com/contrail-events/contrail"
 	"github.com/contrail-events/contrail/domain/invoice"
+	"github.com/contrail-events/contrail/domain/money"
 )
 
-// invoiceChange is what one event tells of an invoice's row.
-type invoiceChange struct {
-	organisationID string
-	body           *invoice.Body // nil: the event tells nothing of it
-	status         invoice.Status
-	deletedAt      time.Time
+// invoiceRow is what a read model knows of an invoice. It is the same after the same events, in whatever order they came.
+type invoiceRow struct {
+	id, tenantID, organisationID string
+
+	contactID   string
+	subTotal    money.Money
+	dueDate     invoice.Date
+	bodyVersion int64 // of the event that told these; 0: none has yet
+
+	status        invoice.Status
+	statusVersion int64 // likewise
+
+	issuedAt, deletedAt time.Time
+
+	changed bool // since it was loaded
 }
 
-// saveInvoiceSQL locks one row. An event writes the groups of columns that it tells of, each unless a newer event has written it already: a group
-// that it does not tell of comes with version 0, which is never newer.
-const saveInvoiceSQL = `INSERT INTO invoicing.invoices AS i (id, tenant_id, organisation_id, contact_id, currency_code, sub_total, due_date,
-	body_version, status, status_version, deleted_at, version)
-VALUES ($1, $2, $3, $4, $5, $6::text::numeric, $7::text::date, $8, $9, $10, $11, $12)
-ON CONFLICT (id) DO UPDATE SET
-	contact_id     = CASE WHEN excluded.body_version > i.body_version THEN excluded.contact_id ELSE i.contact_id END,
-	currency_code  = CASE WHEN excluded.body_version > i.body_version THEN excluded.currency_code ELSE i.currency_code END,
-	sub_total      = CASE WHEN excluded.body_version > i.body_version THEN excluded.sub_total ELSE i.sub_total END,
-	due_date       = CASE WHEN excluded.body_version > i.body_version THEN excluded.due_date ELSE i.due_date END,
-	body_version   = greatest(excluded.body_version, i.body_version),
-	status         = CASE WHEN excluded.status_version > i.status_version THEN excluded.status ELSE i.status END,
-	status_version = greatest(excluded.status_version, i.status_version),
-	deleted_at     = coalesce(i.deleted_at, excluded.deleted_at),
-	version        = greatest(excluded.version, i.version)`
+// counts tells whether there is such an invoice, as far as is known: it was drafted, and it is not deleted.
+func (r *invoiceRow) counts() bool { return r.bodyVersion > 0 && r.deletedAt.IsZero() }
 
-// saveInvoice brings one event into the invoice's row. A body says which status comes with it, too.
-func saveInvoice(ctx context.Context, tx pgx.Tx, e contrail.Recorded, change invoiceChange) error {
-	tenant, err := tenantOf(e)
-	if err != nil {
+// number is an amount of money without its currency, to add up without bounds.
+func number(amount money.Money) decimal.Decimal {
+	number, _ := decimal.NewFromString(amount.Amount()) // it is one
+	return number
+}
+
+// invoiceRows are the rows of all invoices that a batch is about, by id.
+type invoiceRows map[string]*invoiceRow
+
+// loadInvoicesSQL is followed by the name of a table. It relies on the primary key, and takes no lock: none but the projection writes there.
+const (
+	loadInvoicesSQL = `SELECT id, tenant_id, organisation_id, contact_id, coalesce(sub_total, 0)::text, currency_code, to_char(due_date, 'YYYY-MM-DD'), body_version,
+	status, status_version, issued_at, deleted_at FROM `
+	loadInvoicesWhere = ` WHERE id = ANY($1)`
+)
+
+// saveInvoiceSQL follows the name of a table, and locks one row.
+const (
+	saveInvoiceSQL = ` (id, tenant_id, organisation_id, contact_id, sub_total, currency_code, due_date, body_version,
+	status, status_version, issued_at, deleted_at)
+VALUES ($1, $2, $3, $4, $5::text::numeric, $6, $7::text::date, $8, $9, $10, $11, $12)
+ON CONFLICT (id) DO UPDATE SET contact_id = excluded.contact_id, sub_total = excluded.sub_total, currency_code = excluded.currency_code,
+	due_date = excluded.due_date, body_version = excluded.body_version, status = excluded.status, status_version = excluded.status_version,
+	issued_at = excluded.issued_at, deleted_at = excluded.deleted_at`
+)
+
+// plannedAnew has the server plan a statement whenever it runs: who fills a table would keep the plan of when it was empty, which reads all of it.
+const plannedAnew = pgx.QueryExecModeCacheDescribe
+
+// loadInvoices returns the rows of all invoices that facts are about, empty ones for those that are new.
+func loadInvoices(ctx context.Context, tx pgx.Tx, sql string, facts []fact) (invoiceRows, error) {
+	found := invoiceRows{}
+	ids := make([]string, 0, len(facts))
+	for _, f := range facts {
+		if id := f.Stream.ID(); f.change != nil && found[id] == nil {
+			found[id] = &invoiceRow{id: id}
+			ids = append(ids, id)
+		}
+	}
+	if len(ids) == 0 {
+		return found, nil
+	}
+	var next invoiceRow
+	var amount, currency, due string
+	err := scan{[]any{
+		&next.id, &next.tenantID, &next.organisationID, (*zeronull.Text)(&next.contactID), &amount, (*zeronull.Text)(&currency),
+		(*zeronull.Text)(&due), &next.bodyVersion, (*zeronull.Text)(&next.status), &next.statusVersion,
+		(*zeronull.Timestamptz)(&next.issuedAt), (*zeronull.Timestamptz)(&next.deletedAt),
+	}, func() (err error) {
+		row := next
+		if currency != "" {
+			row.subTotal, err = money.Parse(amount, currency)
+		}
+		if err == nil && due != "" {
+			row.dueDate, err = invoice.ParseDate(due)
+		}
+		found[row.id] = &row
 		return err
-	}
-	var contactID, currency, subTotal, due, status *string
-	var deletedAt *time.Time
-	var bodyVersion, statusVersion int64
-	if body := change.body; body != nil {
-		change.status, bodyVersion = body.Status, e.Version
-		contactID, currency, subTotal, due = &body.ContactID, &body.CurrencyCode, new(body.SubTotal.Amount()), new(body.DueDate.String())
-	}
-	if change.status != "" {
-		status, statusVersion = new(string(change.status)), e.Version
-	}
-	if !change.deletedAt.IsZero() {
-		deletedAt = &change.deletedAt
-	}
-	_, err = tx.Exec(ctx, saveInvoiceSQL, e.Stream.ID(), tenant, change.organisationID, contactID, currency, subTotal, due,
-		bodyVersion, status, statusVersion, deletedAt, e.Version)
+	}}.rows(tx.Query(ctx, sql, plannedAnew, ids))
 	if err != nil {
-		return fmt.Errorf("save the row of %s: %w", e.Stream, err)
+		return nil, fmt.Errorf("load the rows of %d invoices: %w", len(ids), err)
 	}
-	return nil
+	return found, nil
+}
+
+// save has the rows written that have changed.
+func (rows invoiceRows) save(batch *pgx.Batch, sql string) {
+	for _, row := range rows {
+		if row.changed {
+			batch.Queue(sql, row.id, row.tenantID, row.organisationID, zeronull.Text(row.contactID), row.subTotal.Amount(),
+				zeronull.Text(row.subTotal.CurrencyCode()), zeronull.Text(row.dueDate.String()), row.bodyVersion,
+				zeronull.Text(row.status), row.statusVersion, zeronull.Timestamptz(row.issuedAt), zeronull.Timestamptz(row.deletedAt))
+		}
+	}
 }

@@ -2,6 +2,7 @@ package invoicing
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/contrail-events/contrail/domain"
@@ -71,8 +72,11 @@ func (l Lifecycle) Take(ctx context.Context, step Step, input Input) (int, error
 		if !step.takes(place) {
 			continue
 		}
-		tasks = append(tasks, func(ctx context.Context) error {
-			return read.wrap(string(step)+" it", l.take(ctx, step, read, input.Now))
+		tasks = append(tasks, func(ctx context.Context) (bool, error) {
+			if err := l.take(ctx, step, read, input.Now); err != nil {
+				return false, read.wrap(fmt.Errorf("%s it: %w", step, err))
+			}
+			return true, nil
 		})
 	}
 	taken, err := l.importer.run(ctx, tasks)
@@ -88,7 +92,12 @@ func (l Lifecycle) take(ctx context.Context, step Step, read Invoice, now time.T
 	if err != nil {
 		return err
 	}
-	id, actor := l.importer.InvoiceID(read), l.importer.actor
+	actor := l.importer.actor
+	found, err := NewLocal(services, actor).Find(ctx, invoice.Category, read.Reference)
+	if err != nil {
+		return err
+	}
+	id := found.ID
 	switch step {
 	case StepUpdate:
 		_, err = services.Invoices.Update(ctx, actor, id, domain.UpdateInvoice{DueDate: read.DueDate, LineItems: oneMore(read.LineItems)})

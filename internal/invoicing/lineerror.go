@@ -12,17 +12,21 @@ var ErrNoInvoice = errors.New("there is no invoice in the input: give one a line
 
 // LineError is what is wrong with one line of an input.
 type LineError struct {
-	Line   int    `json:"line"`   // counted from 1
+	Line   int    `json:"line"`   // counted from 1; 0: the reader of the error knows
 	Field  string `json:"field"`  // such as line_items[2].quantity; "": the line as a whole
 	Reason string `json:"reason"` // completes the sentence "line 3: line_items[2].quantity …"
 }
 
 // Error is one line.
 func (f *LineError) Error() string {
-	if f.Field == "" {
-		return fmt.Sprintf("line %d: %s", f.Line, f.Reason)
+	text := f.Reason
+	if f.Field != "" {
+		text = f.Field + " " + text
 	}
-	return fmt.Sprintf("line %d: %s %s", f.Line, f.Field, f.Reason)
+	if f.Line == 0 {
+		return text
+	}
+	return fmt.Sprintf("line %d: %s", f.Line, text)
 }
 
 // LineErrors are the bad lines of an input, in its order.
@@ -51,6 +55,9 @@ func ruleFault(prefix string, err error) *LineError {
 	if err == nil {
 		return nil
 	}
+	if fault, is := errors.AsType[*LineError](err); is {
+		return &LineError{Field: join(prefix, fault.Field), Reason: fault.Reason}
+	}
 	faults, many := errors.AsType[rule.FieldErrors](err)
 	if !many || len(faults) == 0 {
 		return &LineError{Field: prefix, Reason: err.Error()}
@@ -62,9 +69,17 @@ func ruleFault(prefix string, err error) *LineError {
 	return fault
 }
 
+// within says of what belongs to an invoice what went wrong with it.
+func within(kind string, err error) error {
+	if fault, is := errors.AsType[*LineError](err); is {
+		return ruleFault(kind, fault)
+	}
+	return fmt.Errorf("its %s: %w", kind, err)
+}
+
 func join(prefix, field string) string {
-	if prefix == "" {
-		return field
+	if prefix == "" || field == "" {
+		return prefix + field
 	}
 	return prefix + "." + field
 }

@@ -32,12 +32,12 @@ func NewTransactor(pool *pgxpool.Pool) (*Transactor, error) {
 
 // InTx runs fn in one transaction. What PostgreSQL refuses because of another transaction, also as late as at the commit, wraps
 // [contrail.ErrConflict].
-func (t *Transactor) InTx(ctx context.Context, fn func(ctx context.Context, store domain.Store) error) error {
+func (t *Transactor) InTx(ctx context.Context, fn func(ctx context.Context, tx domain.Tx) error) error {
 	err := pgx.BeginFunc(ctx, t.pool, func(tx pgx.Tx) error { return fn(ctx, session{tx: tx, store: t.store}) })
 	return translate(err)
 }
 
-// session is the event store within one transaction.
+// session is the event store, the register and the answers within one transaction.
 type session struct {
 	tx    pgx.Tx
 	store *eventstore.Store
@@ -60,10 +60,15 @@ func (s session) Append(
 }
 
 // translate marks a serialization failure and a deadlock as the conflicts that they are: the same transaction may pass when it runs again.
+// A table that is missing is said to be one of a schema that was not migrated.
 func translate(err error) error {
 	refusal, refused := errors.AsType[*pgconn.PgError](err)
-	if refused && (refusal.Code == "40001" || refusal.Code == "40P01") && !errors.Is(err, contrail.ErrConflict) {
+	switch {
+	case !refused:
+	case (refusal.Code == "40001" || refusal.Code == "40P01") && !errors.Is(err, contrail.ErrConflict):
 		return fmt.Errorf("%w with a concurrent transaction: %w", contrail.ErrConflict, err)
+	case (refusal.Code == "42P01" || refusal.Code == "3F000") && !errors.Is(err, eventstore.ErrNotMigrated):
+		return fmt.Errorf("%w: run `%s` (%w)", eventstore.ErrNotMigrated, ownSchema().Command, err)
 	}
 	return err
 }

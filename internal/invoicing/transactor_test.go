@@ -32,8 +32,8 @@ func TestVersionsAreExpected(t *testing.T) {
 	t.Parallel()
 	transactor := newTransactor(t, pgtest.New(t))
 	attempt := func(version int64) error {
-		return transactor.InTx(t.Context(), func(ctx context.Context, store domain.Store) error {
-			_, err := store.Append(ctx, one, version, event, event)
+		return transactor.InTx(t.Context(), func(ctx context.Context, tx domain.Tx) error {
+			_, err := tx.Append(ctx, one, version, event, event)
 			return err
 		})
 	}
@@ -47,8 +47,8 @@ func TestVersionsAreExpected(t *testing.T) {
 func TestRollbackLeavesNothing(t *testing.T) {
 	t.Parallel()
 	pool, failed := pgtest.New(t), errors.New("no")
-	err := newTransactor(t, pool).InTx(t.Context(), func(ctx context.Context, store domain.Store) error {
-		_, err := store.Append(ctx, one, 0, event)
+	err := newTransactor(t, pool).InTx(t.Context(), func(ctx context.Context, tx domain.Tx) error {
+		_, err := tx.Append(ctx, one, 0, event)
 		return errors.Join(err, failed)
 	})
 	require.ErrorIs(t, err, failed)
@@ -59,18 +59,18 @@ func TestRollbackLeavesNothing(t *testing.T) {
 // A stream may be asked for while another one is walked, and a walk may be broken off.
 func TestLoadLeavesTheTransactionFree(t *testing.T) {
 	t.Parallel()
-	err := newTransactor(t, pgtest.New(t)).InTx(t.Context(), func(ctx context.Context, store domain.Store) error {
-		_, err := store.Append(ctx, one, 0, event, event)
+	err := newTransactor(t, pgtest.New(t)).InTx(t.Context(), func(ctx context.Context, tx domain.Tx) error {
+		_, err := tx.Append(ctx, one, 0, event, event)
 		require.NoError(t, err)
 		versions := 0
-		for outer, err := range store.Load(ctx, one) {
+		for outer, err := range tx.Load(ctx, one) {
 			require.NoError(t, err)
-			for inner, err := range store.Load(ctx, one) {
+			for inner, err := range tx.Load(ctx, one) {
 				require.NoError(t, err)
 				require.EqualValues(t, 1, inner.Version)
 				break
 			}
-			_, err = store.Append(ctx, two, outer.Version-1, event)
+			_, err = tx.Append(ctx, two, outer.Version-1, event)
 			require.NoError(t, err)
 			versions++
 		}
@@ -82,10 +82,10 @@ func TestLoadLeavesTheTransactionFree(t *testing.T) {
 
 func TestLoadFailsAsTheLastYield(t *testing.T) {
 	t.Parallel()
-	err := newTransactor(t, pgtest.New(t)).InTx(t.Context(), func(ctx context.Context, store domain.Store) error {
+	err := newTransactor(t, pgtest.New(t)).InTx(t.Context(), func(ctx context.Context, tx domain.Tx) error {
 		yields := 0
 		var failure error
-		for _, err := range store.Load(ctx, contrail.StreamID{}) {
+		for _, err := range tx.Load(ctx, contrail.StreamID{}) {
 			failure = err
 			yields++
 		}
@@ -105,18 +105,18 @@ func TestSerializationFailureAtCommitIsAConflict(t *testing.T) {
 	require.NoError(t, err)
 	t.Cleanup(pool.Close)
 	transactor := newTransactor(t, pool)
-	read := func(ctx context.Context, store domain.Store, stream contrail.StreamID) {
-		for _, err := range store.Load(ctx, stream) {
+	read := func(ctx context.Context, tx domain.Tx, stream contrail.StreamID) {
+		for _, err := range tx.Load(ctx, stream) {
 			require.NoError(t, err)
 		}
 	}
-	err = transactor.InTx(t.Context(), func(ctx context.Context, store domain.Store) error {
-		read(ctx, store, two)
-		_, err := store.Append(ctx, one, 0, event)
+	err = transactor.InTx(t.Context(), func(ctx context.Context, tx domain.Tx) error {
+		read(ctx, tx, two)
+		_, err := tx.Append(ctx, one, 0, event)
 		require.NoError(t, err)
-		return transactor.InTx(ctx, func(ctx context.Context, store domain.Store) error {
-			read(ctx, store, one)
-			_, err := store.Append(ctx, two, 0, event)
+		return transactor.InTx(ctx, func(ctx context.Context, tx domain.Tx) error {
+			read(ctx, tx, one)
+			_, err := tx.Append(ctx, two, 0, event)
 			return err
 		})
 	})

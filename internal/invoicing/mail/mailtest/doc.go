@@ -1,0 +1,2 @@
+// Package mailtest runs SMTP servers for tests.
+package mailtest

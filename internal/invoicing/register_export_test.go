@@ -1,0 +1,12 @@
+package invoicing
+
+import "github.com/contrail-events/contrail/domain"
+
+// HoldSQL is what holds entries.
+const HoldSQL = holdSQL
+
+// ListSQL is what lists entries.
+func ListSQL(query domain.ListQuery) (string, []any) {
+	conditions, args := listConditions(query)
+	return listSQL + conditions, args
+}
