@@ -1,6 +1,8 @@
 package domain
 
 import (
+	"slices"
+
 	"github.com/contrail-events/contrail"
 	"github.com/contrail-events/contrail/domain/rule"
 )
@@ -20,6 +22,13 @@ func (a Actor) check() error {
 		faults = append(faults, rule.Text("correlation_id", a.CorrelationID, maxActorLength))
 	}
 	return rule.Check(faults...)
+}
+
+// owns tells whether there are events, and all of them are the tenant's.
+func (a Actor) owns(events []contrail.Recorded) bool {
+	return len(events) > 0 && !slices.ContainsFunc(events, func(recorded contrail.Recorded) bool {
+		return recorded.Metadata[contrail.KeyTenantID] != a.TenantID
+	})
 }
 
 // sign returns the event with what the actor has to say in its metadata.

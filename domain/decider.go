@@ -71,6 +71,9 @@ func (d Decider[S, C, E]) Apply(aggregate Aggregate[S], recorded contrail.Record
 	for _, event := range events {
 		state = d.Evolve(state, event)
 	}
+	if forgotten, ok := any(state).(interface{ WithErased(contrail.Recorded) S }); ok && recorded.Erased {
+		state = forgotten.WithErased(recorded)
+	}
 	return Aggregate[S]{
 		ID:       recorded.Stream.ID(),
 		TenantID: recorded.Metadata[contrail.KeyTenantID],

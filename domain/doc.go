@@ -15,7 +15,8 @@
 //
 // The streams decide, and the [Register] only finds: one row an aggregate, by which it is listed, by which its reference is unique,
 // and at which commands that refer to one another meet. A draft holds the rows of its organisation and its contact until it commits, and
-// their deletion waits for it before its event takes its place in the global order. So no event that refers to an aggregate comes after the
-// one that deletes it, in whatever order they are asked for. A row that is missing or behind, because another program appended events by
-// itself, is written from the stream when a command comes upon it; two programs that race by themselves are not kept apart.
+// their deletion waits for it before its event takes its place in the global order. So nothing is made for an aggregate after the event that
+// deletes it, in whatever order they are asked for; what was made before stays as it is, and goes on. A row that is missing or behind, because
+// another program appended events by itself, is written from the stream when a command comes upon it; two programs that race by themselves are
+// not kept apart.
 package domain

@@ -117,9 +117,12 @@ func (h handler[S, C, E]) decideAndAppend(
 }
 
 // save writes the entry of an aggregate. One that is written for the first time though the aggregate is old may have a reference that
-// another one has, too, because somebody wrote both without asking; the other one keeps it.
+// another one has, too, because somebody wrote both without asking; the other one keeps it. One that no command would have taken is none.
 func (d Decider[S, C, E]) save(ctx context.Context, tx Tx, aggregate Aggregate[S], isNew bool) error {
 	entry := d.entry(aggregate)
+	if rule.Reference(entry.Reference) != nil {
+		entry.Reference = ""
+	}
 	err := tx.Save(ctx, entry)
 	if !isNew && errors.Is(err, ErrReferenceTaken) {
 		entry.Reference = ""

@@ -28,7 +28,7 @@ type DraftInvoice struct {
 
 // UpdateInvoice is what a draft is to say instead.
 type UpdateInvoice struct {
-	ContactID string             `json:"contact_id,omitempty"` // one of the organisation's, living; "": as before
+	ContactID string             `json:"contact_id,omitempty"` // one of the organisation's, living; the one there is or "": as before
 	DueDate   invoice.Date       `json:"due_date"`             // not before the day of the draft
 	LineItems []invoice.LineItem `json:"line_items"`           // all of them, in the invoice's currency
 }
@@ -57,7 +57,7 @@ func (s *InvoiceService) Draft(ctx context.Context, actor Actor, draft DraftInvo
 	})
 }
 
-// Update replaces a draft's due date and all its lines. A contact that is named must be the organisation's, and live.
+// Update replaces a draft's due date and all its lines. Another contact must be the organisation's, and live.
 func (s *InvoiceService) Update(
 	ctx context.Context, actor Actor, id string, update UpdateInvoice, opts ...Option,
 ) (Result, error) {

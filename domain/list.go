@@ -87,10 +87,17 @@ func (h handler[S, C, E]) list(ctx context.Context, actor Actor, filter ListFilt
 		return Page[S]{}, fmt.Errorf("list %ss: %w", h.decider.Category, err)
 	}
 	var page Page[S]
+	last := ""
 	for n, stream := range streams {
 		if n == filter.Limit {
-			page.Next = page.Items[n-1].ID
+			page.Next = last
 			break
+		}
+		if len(stream) > 0 {
+			last = stream[0].Stream.ID()
+		}
+		if !actor.owns(stream) { // then find does not find it, either
+			continue
 		}
 		aggregate, err := h.decider.fold(stream)
 		if err != nil {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/contrail-events/contrail"
 	"github.com/contrail-events/contrail/domain"
 	"github.com/contrail-events/contrail/domain/invoice"
 	"github.com/contrail-events/contrail/domain/rule"
@@ -115,4 +116,30 @@ func TestFiltersAreChecked(t *testing.T) {
 	_, err = f.invoices.List(ctx, domain.Actor{}, domain.ListFilter{})
 	require.ErrorIs(t, err, rule.ErrInvalid)
 	require.Zero(t, f.memory.transactions)
+}
+
+// Another program wrote an event of another tenant behind one of ours: nobody finds the aggregate any more, and no list shows it.
+func TestListsShowWhatIsFound(t *testing.T) {
+	t.Parallel()
+	f, ctx := newFixture(t, domain.Config{}), t.Context()
+	ids := []string{f.organisation(t, alice), f.organisation(t, alice), f.organisation(t, alice)}
+	slices.Sort(ids)
+	stream := contrail.NewStreamID("organisation", ids[1]).String()
+	foreign := f.memory.streams[stream][0]
+	foreign.Version, foreign.Type, foreign.Metadata = 2, "OrganisationUpdated", foreign.Metadata.With(contrail.KeyTenantID, mary.TenantID)
+	foreign.Data = []byte(`{"organisation":{"id":"` + ids[1] + `","name":"Secret"}}`)
+	f.memory.streams[stream] = append(f.memory.streams[stream], foreign)
+	for _, actor := range []domain.Actor{alice, mary} {
+		_, err := f.organisations.Find(ctx, actor, ids[1])
+		require.ErrorIs(t, err, domain.ErrNotFound)
+	}
+	page, err := f.organisations.List(ctx, alice, domain.ListFilter{Limit: 2})
+	require.NoError(t, err)
+	require.Len(t, page.Items, 1)
+	require.Equal(t, ids[1], page.Next)
+	page, err = f.organisations.List(ctx, alice, domain.ListFilter{Limit: 2, After: page.Next})
+	require.NoError(t, err)
+	require.Len(t, page.Items, 1)
+	require.Equal(t, ids[2], page.Items[0].ID)
+	require.Empty(t, page.Next)
 }

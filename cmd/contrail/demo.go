@@ -81,7 +81,7 @@ func (v *demoVerb) Run(ctx context.Context, a *app) error {
 	report, err := v.play(w, input, stages)
 	if err == nil {
 		report.Seconds = round(time.Since(began))
-		err = a.printDemo(report, v.JSON)
+		err = a.printDemo(report, w.servers.stream, v.JSON)
 	}
 	if err == nil && v.Keep {
 		err = w.keep()

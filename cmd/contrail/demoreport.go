@@ -77,7 +77,7 @@ func (a *app) announce(v *demoVerb, input invoicing.Input) {
 	}
 }
 
-func (a *app) printDemo(r *demoReport, asJSON bool) error {
+func (a *app) printDemo(r *demoReport, stream string, asJSON bool) error {
 	if asJSON {
 		return a.printJSON(r)
 	}
@@ -88,7 +88,7 @@ func (a *app) printDemo(r *demoReport, asJSON bool) error {
 		plural(r.Events, "event"), thousands(r.Handled), invoicing.NotificationsDurable, thousands(r.DeadLettered), r.Duplicates)
 	a.printf("%s mailed, %s voided or deleted before that; reminders: %s waiting, %s cancelled; %s overdue\n", plural(r.Notified, "invoice"),
 		thousands(r.Suppressed), thousands(r.Reminders.Waiting), thousands(r.Reminders.Cancelled), plural(r.Overdue, "invoice"))
-	a.printVerdict(wire.DefaultStream, r.Verify)
+	a.printVerdict(stream, r.Verify)
 	a.printComparison(r.ReadModel)
 	a.printf("%.1f s in all\n", r.Seconds)
 	return nil

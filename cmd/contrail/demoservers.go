@@ -16,10 +16,11 @@ import (
 	"github.com/contrail-events/contrail/internal/wire"
 )
 
-// servers is where a demo takes place: on servers of its own, or in a corner of those that it was given.
+// servers is where a demo or a load takes place: on servers of its own, or in a corner of those that it was given.
 type servers struct {
 	app   *app
 	stack *localstack.Stack
+	own   string // what names begin with that are made up
 
 	databaseURL string // of the database to work in
 	natsURL     string
@@ -31,19 +32,17 @@ type servers struct {
 	listening   bool   // somebody had the broker's advisories captured before
 }
 
-const scratchPrefix = "contrail_demo_"
-
-// startServers starts what was not given, and finds a corner in what was.
-func startServers(ctx context.Context, a *app, v *demoVerb) (*servers, error) {
+// startServers starts what was not given, and finds a corner in what was. dataDir is of servers of its own; empty: temporary folders.
+func startServers(ctx context.Context, a *app, broker brokerFlags, dataDir string) (*servers, error) {
 	stack, err := localstack.Start(ctx, localstack.Config{
-		DataDir: v.DataDir, DatabaseURL: a.DatabaseURL, NATSURL: v.NATSURL, Logger: a.log,
+		DataDir: dataDir, DatabaseURL: a.DatabaseURL, NATSURL: broker.NATSURL, Logger: a.log,
 	})
 	if err != nil {
-		return nil, fmt.Errorf("start the demo's servers: %w", err)
+		return nil, fmt.Errorf("start the %s's servers: %w", a.verb, err)
 	}
 	s := &servers{
-		app: a, stack: stack, databaseURL: stack.DatabaseURL(), natsURL: stack.NATSURL(),
-		stream: v.Stream, prefix: v.Prefix, deadLetters: wire.DefaultDeadLetters, borrowed: v.NATSURL != "",
+		app: a, stack: stack, own: "contrail_" + a.verb + "_", databaseURL: stack.DatabaseURL(), natsURL: stack.NATSURL(),
+		stream: broker.Stream, prefix: broker.Prefix, deadLetters: wire.DefaultDeadLetters, borrowed: broker.NATSURL != "",
 	}
 	if s.borrowed {
 		s.nameStreams()
@@ -56,9 +55,9 @@ func startServers(ctx context.Context, a *app, v *demoVerb) (*servers, error) {
 	return s, nil
 }
 
-// nameStreams gives the demo names of its own on a server that others use, unless the user has chosen some.
+// nameStreams chooses names on a server that others use, unless the user has chosen some.
 func (s *servers) nameStreams() {
-	own := scratchPrefix + strings.ToLower(rand.Text()[:10])
+	own := s.own + strings.ToLower(rand.Text()[:10])
 	if s.stream == wire.DefaultStream {
 		s.stream = strings.ToUpper(own)
 	}
@@ -70,7 +69,7 @@ func (s *servers) nameStreams() {
 
 // createScratch creates a database on the server that was given, beside the one that the URL names.
 func (s *servers) createScratch(ctx context.Context) error {
-	name := scratchPrefix + strings.ToLower(rand.Text()[:10])
+	name := s.own + strings.ToLower(rand.Text()[:10])
 	if err := s.onGiven(ctx, "CREATE DATABASE "+pgx.Identifier{name}.Sanitize()); err != nil {
 		return fmt.Errorf("a scratch database can't be created: %w", err)
 	}
@@ -102,7 +101,7 @@ func inDatabase(address, name string) string {
 	return parsed.String()
 }
 
-// claim makes sure that the streams on a borrowed server are the demo's own: it will delete them.
+// claim makes sure that the streams on a borrowed server are its own: it will delete them.
 func (s *servers) claim(ctx context.Context, js jetstream.JetStream) error {
 	if !s.borrowed {
 		return nil
@@ -124,7 +123,7 @@ func (s *servers) claim(ctx context.Context, js jetstream.JetStream) error {
 
 const goodbye = 10 * time.Second
 
-// removeStreams deletes what the demo has made on a borrowed server.
+// removeStreams deletes what was made on a borrowed server.
 func (s *servers) removeStreams(ctx context.Context, js jetstream.JetStream) error {
 	if !s.borrowed || js == nil {
 		return nil
@@ -140,7 +139,7 @@ func (s *servers) removeStreams(ctx context.Context, js jetstream.JetStream) err
 	return errors.Join(append(faults, s.removeAdvisories(ctx, js))...)
 }
 
-// removeAdvisories deletes the demo's consumers of the broker's advisories, and their stream, if the demo has made it and nobody else uses it by now.
+// removeAdvisories deletes its consumers of the broker's advisories, and their stream, if it was made with them and nobody else uses it by now.
 func (s *servers) removeAdvisories(ctx context.Context, js jetstream.JetStream) error {
 	stream, err := js.Stream(ctx, wire.Advisories)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {

@@ -59,7 +59,7 @@ func openWorld(ctx context.Context, a *app, verb *demoVerb, stages *timeline) (*
 
 func (w *world) start(stages *timeline) error {
 	return stages.time("servers", func() (n int64, err error) {
-		w.servers, err = startServers(w.ctx, w.app, w.verb)
+		w.servers, err = startServers(w.ctx, w.app, w.verb.brokerFlags, w.verb.DataDir)
 		return 2, err
 	})
 }
@@ -74,7 +74,7 @@ func (w *world) connect(*timeline) (err error) {
 	if err = w.servers.claim(w.ctx, w.js); err != nil {
 		return err
 	}
-	w.transactor, err = invoicing.NewTransactor(w.pool)
+	w.transactor, err = invoicing.NewTransactor(w.pool, invoicing.TransactorConfig{})
 	return err
 }
 

@@ -18,8 +18,10 @@ type invoicesVerb struct {
 	Show   invoicesShowVerb   `cmd:"" help:"Show one invoice, its lines and its history."`
 }
 
-// tenantFlag says whose invoices. Those of another tenant are not there.
+// tenantFlag says whose invoices, and how to read them. Those of another tenant are not there.
 type tenantFlag struct {
+	keysFlag
+
 	Tenant string `required:"" placeholder:"ID" help:"Whose invoices."`
 }
 
@@ -40,7 +42,13 @@ func (f tenantFlag) actor(user string) (domain.Actor, error) {
 }
 
 // withInvoicing opens the service in this process.
-func (a *app) withInvoicing(ctx context.Context, connections int32, do func(ctx context.Context, services invoicing.Services) error) error {
+func (f tenantFlag) withInvoicing(
+	ctx context.Context, a *app, connections int32, do func(ctx context.Context, services invoicing.Services) error,
+) error {
+	keys, err := f.keyring()
+	if err != nil {
+		return err
+	}
 	pool, err := a.openStore(ctx, connections)
 	if err != nil {
 		return err
@@ -49,7 +57,7 @@ func (a *app) withInvoicing(ctx context.Context, connections int32, do func(ctx 
 	if err := a.inTime(ctx, func(ctx context.Context) error { return invoicing.Check(ctx, pool) }); err != nil {
 		return err
 	}
-	transactor, err := invoicing.NewTransactor(pool)
+	transactor, err := invoicing.NewTransactor(pool, invoicing.TransactorConfig{Keys: keys})
 	if err != nil {
 		return err
 	}

@@ -71,7 +71,7 @@ func (v *invoicesImportVerb) Run(ctx context.Context, a *app) error {
 	}
 	defer input.close()
 	if v.API == "" {
-		return a.withInvoicing(ctx, int32(v.Clients), func(ctx context.Context, services invoicing.Services) error { //nolint:gosec // check bounds it
+		return v.withInvoicing(ctx, a, int32(v.Clients), func(ctx context.Context, services invoicing.Services) error { //nolint:gosec // check bounds it
 			return v.run(ctx, a, input, invoicing.NewLocal(services, actor))
 		})
 	}

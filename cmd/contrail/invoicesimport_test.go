@@ -203,6 +203,25 @@ func TestInvoicesImportThatIsInterrupted(t *testing.T) {
 	require.Contains(t, stdout.String(), "imported ")
 }
 
+// What a shell has read of a file before, such as a headline, is no part of the input, on the second look as little as on the first.
+func TestInvoicesImportBeginsWhereTheInputDoes(t *testing.T) {
+	t.Parallel()
+	url, pool := exampleAt(t)
+	const headline = "reference, amount\n"
+	path := filepath.Join(t.TempDir(), "book.jsonl")
+	require.NoError(t, os.WriteFile(path, []byte(headline+invoiceLine(1)), 0o600))
+	file, err := os.Open(path)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = file.Close() })
+	_, err = file.Seek(int64(len(headline)), io.SeekStart)
+	require.NoError(t, err)
+	verb := command(t, nil, "invoices", "import", "-", "--tenant", "t-1", "--strict", "--database-url", url)
+	verb.Stdin = file
+	output, err := verb.CombinedOutput()
+	require.NoError(t, err, string(output))
+	requireEachOnce(t, pool, map[string]int{"InvoiceDrafted": 1})
+}
+
 // A real shop's book, which is no part of the project: where nothing is shared beside it, as in a clone alone, there is nothing to import.
 func TestInvoicesImportOfARealShop(t *testing.T) {
 	t.Parallel()

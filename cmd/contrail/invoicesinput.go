@@ -9,9 +9,10 @@ import (
 
 // invoicesInput is a file of invoices, or standard input.
 type invoicesInput struct {
-	file *os.File
-	size int64  // in bytes; -1: nobody knows
-	temp string // the name of the file if it is a copy, else ""
+	file  *os.File
+	size  int64  // in bytes; -1: nobody knows
+	temp  string // the name of the file if it is a copy, else ""
+	begin int64  // where the input begins in the file: a shell may have read from it before
 }
 
 func openInvoices(name string) (*invoicesInput, error) {
@@ -24,8 +25,11 @@ func openInvoices(name string) (*invoicesInput, error) {
 }
 
 // keep makes sure that the input can be read twice: of what can't, such as a pipe, it makes a copy in a temporary file.
-func (i *invoicesInput) keep(ctx context.Context) error {
+func (i *invoicesInput) keep(ctx context.Context) (err error) {
 	if i.size >= 0 {
+		if i.begin, err = i.file.Seek(0, io.SeekCurrent); err != nil {
+			return fmt.Errorf("look where the input begins: %w", err)
+		}
 		return nil
 	}
 	copied, err := os.CreateTemp("", "contrail-invoices-*.jsonl")
@@ -54,7 +58,7 @@ func (i *invoicesInput) keep(ctx context.Context) error {
 }
 
 func (i *invoicesInput) rewind() error {
-	if _, err := i.file.Seek(0, io.SeekStart); err != nil {
+	if _, err := i.file.Seek(i.begin, io.SeekStart); err != nil {
 		return fmt.Errorf("read the input once more: %w", err)
 	}
 	return nil

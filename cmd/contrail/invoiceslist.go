@@ -51,7 +51,7 @@ func (v *invoicesListVerb) Run(ctx context.Context, a *app) error {
 	if v.Limit < 0 {
 		return usagef("--limit is %d; give 0 or more", v.Limit)
 	}
-	return a.withInvoicing(ctx, 1, func(ctx context.Context, services invoicing.Services) error {
+	return v.withInvoicing(ctx, a, 1, func(ctx context.Context, services invoicing.Services) error {
 		return listing[shownInvoice]{
 			title: []string{"invoice", "status", "due", "total", "reference"}, row: invoiceRow, right: []int{3},
 			none: "no invoices", limit: v.Limit, asJSON: v.JSON,

@@ -58,7 +58,7 @@ func (v *invoicesShowVerb) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
-	return a.withInvoicing(ctx, 1, func(ctx context.Context, services invoicing.Services) error {
+	return v.withInvoicing(ctx, a, 1, func(ctx context.Context, services invoicing.Services) error {
 		found, err := v.find(ctx, services, actor)
 		if err != nil {
 			return err

@@ -12,12 +12,13 @@ import (
 
 	"github.com/contrail-events/contrail/domain"
 	"github.com/contrail-events/contrail/internal/api"
-	"github.com/contrail-events/contrail/internal/api/database"
 	"github.com/contrail-events/contrail/internal/invoicing"
 )
 
 // serveVerb runs the worked example's HTTP API.
 type serveVerb struct {
+	keysFlag
+
 	Listen      string `default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Where to listen; port 0 is any free one."`
 	Connections int    `default:"16" help:"Database connections, at most."`
 	MaxRequests int    `default:"256" help:"Requests at work at a time; more are refused with status 503."`
@@ -88,7 +89,11 @@ func (v *serveVerb) Run(ctx context.Context, a *app) error {
 const writeGrace = 10 * time.Second
 
 func (v *serveVerb) handler(a *app, pool *pgxpool.Pool) (*api.API, error) {
-	transactor, err := invoicing.NewTransactor(pool)
+	keys, err := v.keyring()
+	if err != nil {
+		return nil, err
+	}
+	transactor, err := invoicing.NewTransactor(pool, invoicing.TransactorConfig{Keys: keys})
 	if err != nil {
 		return nil, err
 	}
@@ -99,7 +104,7 @@ func (v *serveVerb) handler(a *app, pool *pgxpool.Pool) (*api.API, error) {
 	info, _ := debug.ReadBuildInfo()
 	handler, err := api.New(api.Config{
 		Services: services, Reader: invoicing.NewReader(pool, invoicing.ReaderConfig{Wait: v.ReadWait}),
-		Ready: database.Ready(pool), Unavailable: database.Unavailable, Logger: a.log, Version: describeBuild(version, info).Version,
+		Ready: invoicing.Ready(pool), Unavailable: invoicing.Unavailable, Logger: a.log, Version: describeBuild(version, info).Version,
 		MaxBodyBytes: v.MaxBodyBytes, MaxRequests: v.MaxRequests, RequestTimeout: v.RequestTimeout, BodyTimeout: v.BodyTimeout,
 	})
 	if err != nil {

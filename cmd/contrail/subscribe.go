@@ -18,7 +18,6 @@ type subscribeVerb struct {
 	Parts []string `default:"projections,notifications,reminders,webhooks" enum:"projections,notifications,reminders,webhooks" help:"What this process runs: ${enum}. Other processes may run the rest."`
 
 	Durable       string        `default:"invoice-notifications" help:"The subscription's durable consumer, and the name of its ledger; processes that share it share the work."`
-	Projection    string        `default:"statement" help:"The name of the statement's projection; of the processes that share it one is active."`
 	DeadLetters   string        `default:"DEADLETTERS" help:"The JetStream stream that takes dead letters; it is created if it is missing."`
 	Concurrency   int           `default:"8" help:"Workers of each subscription, or of each of its partitions, each with a database connection at most."`
 	MaxDeliver    int           `default:"8" help:"How often an event is delivered before it is a dead letter."`

@@ -14,7 +14,7 @@ import (
 // consumersConfig is how each part is set up; of those that are not selected it is left out.
 type consumersConfig struct {
 	parts         []string
-	projection    subscribers.ProjectionConfig // its Name is the statement's
+	projection    subscribers.ProjectionConfig // of all three, without a Name
 	notifications invoicing.NotificationsConfig
 	hooks         webhook.Config
 }
@@ -42,7 +42,7 @@ func (v *subscribeVerb) config(a *app, pool *pgxpool.Pool, mailing invoicing.Not
 	}
 	config := consumersConfig{
 		parts: v.Parts, notifications: mailing, hooks: hooks,
-		projection: subscribers.ProjectionConfig{Name: v.Projection, Stream: v.Stream, Prefix: v.Prefix, DrainTimeout: v.DrainTimeout, Logger: a.log},
+		projection: subscribers.ProjectionConfig{Stream: v.Stream, Prefix: v.Prefix, DrainTimeout: v.DrainTimeout, Logger: a.log},
 	}
 	return config, v.unlock(pool, &config)
 }

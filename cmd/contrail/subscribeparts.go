@@ -51,12 +51,10 @@ func newConsumers(js jetstream.JetStream, pool *pgxpool.Pool, config consumersCo
 	return c, nil
 }
 
-// newProjections are the three read models. The config's name is the statement's.
+// newProjections are the three read models, under their usual names: those that contrail serve reads.
 func newProjections(js jetstream.JetStream, pool *pgxpool.Pool, config subscribers.ProjectionConfig) ([]part, error) {
-	usual := config
-	usual.Name = ""
-	summary, summaryErr := invoicing.NewSummaryProjection(js, pool, usual)
-	overdue, overdueErr := invoicing.NewOverdueProjection(js, pool, usual)
+	summary, summaryErr := invoicing.NewSummaryProjection(js, pool, config)
+	overdue, overdueErr := invoicing.NewOverdueProjection(js, pool, config)
 	statement, statementErr := invoicing.NewStatementProjection(js, pool, config)
 	if err := errors.Join(summaryErr, overdueErr, statementErr); err != nil {
 		return nil, err

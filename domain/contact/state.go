@@ -1,6 +1,10 @@
 package contact
 
-import "time"
+import (
+	"time"
+
+	"github.com/contrail-events/contrail"
+)
 
 // State is what the events add up to. The zero value is a contact that was never created. Its JSON form is fit for a snapshot.
 type State struct {
@@ -35,4 +39,14 @@ func Evolve(state State, event Event) State {
 		state.DeletedAt = event.Contact.DeletedAt
 	}
 	return state
+}
+
+// WithErased is the state behind an event whose data was erased, and which [Evolve] has seen without them: the person is forgotten, but not that there
+// was a contact, or that it was deleted.
+func (s State) WithErased(event contrail.Recorded) State {
+	s.ID = event.Stream.ID()
+	if event.Type == (Deleted{}).EventType() {
+		s.DeletedAt = event.RecordedAt
+	}
+	return s
 }

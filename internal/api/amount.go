@@ -48,9 +48,14 @@ func (Decimal) Schema(huma.Registry) *huma.Schema {
 // Quantity is a whole number.
 type Quantity int
 
-// UnmarshalJSON takes also 3.0, which is whole. What no int can hold becomes 0, which is out of range as well.
+// UnmarshalJSON takes also 3.0 and 3e2, which are whole. What no int can hold becomes 0, which is out of range as well.
 func (q *Quantity) UnmarshalJSON(text []byte) error {
-	whole, fraction, _ := strings.Cut(string(text), ".")
+	digits := string(text)
+	if bytes.ContainsAny(text, "eE") {
+		read, _ := strconv.ParseFloat(digits, 64) // far more than a quantity may be is exact
+		digits = strconv.FormatFloat(read, 'f', -1, 64)
+	}
+	whole, fraction, _ := strings.Cut(digits, ".")
 	if strings.Trim(fraction, "0") != "" {
 		whole = ""
 	}

@@ -13,6 +13,8 @@ type API struct {
 	config  Config
 	routes  huma.API
 	handler http.Handler
+
+	away, late occasionally // told of in the log
 }
 
 // New returns the API, or an error that names every faulty field of config.
@@ -50,7 +52,7 @@ func (a *API) guarded(routed *http.ServeMux) http.Handler {
 	probes := http.NewServeMux()
 	a.serveHealth(probes)
 	watched := matched(probes)
-	work := limit(matched(routed), a.config.MaxRequests)
+	work := limit(waiting(matched(routed), (a.config.MaxRequests+1)/2), a.config.MaxRequests)
 	work = bounded(work, a.config.RequestTimeout)
 	work = limit(buffered(work, a.config.MaxBodyBytes, a.config.BodyTimeout), arriving*a.config.MaxRequests)
 	var next http.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -47,7 +47,7 @@ type Config struct {
 
 	MaxBodyBytes   int64         // of a request's body; a longer one is refused; 0: DefaultMaxBodyBytes
 	MaxHeaderBytes int           // of all of a request's header fields; 0: DefaultMaxHeaderBytes
-	MaxRequests    int           // at work at a time, and four times as many arriving; more are refused, none waits; 0: DefaultMaxRequests
+	MaxRequests    int           // at work at a time, at most half of them with ?at_least, and four times as many arriving; more are refused, none waits; 0: DefaultMaxRequests
 	RequestTimeout time.Duration // how long the work on one request may take; 0: DefaultRequestTimeout
 	BodyTimeout    time.Duration // how long a body may take to arrive; 0: DefaultBodyTimeout
 }

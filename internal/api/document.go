@@ -72,17 +72,37 @@ func describeTypes(schemas huma.Registry) {
 // tidy says of every schema what holds for all: no list is ever null, and what is answered may have more members one day, where a request may not.
 func tidy(document *huma.OpenAPI) {
 	for name, schema := range document.Components.Schemas.Map() {
-		for _, property := range schema.Properties {
+		for field, property := range schema.Properties {
 			if property.Type == huma.TypeArray {
 				property.Nullable = false
+			}
+			if field == "reference" && isRequest(name) {
+				property.Examples = []any{""} // none, so that the sample of a body can be sent twice
 			}
 		}
 		if !isRequest(name) {
 			schema.AdditionalProperties = nil
 		}
 	}
+	for _, path := range document.Paths {
+		for _, operation := range []*huma.Operation{path.Get, path.Post, path.Put, path.Patch, path.Delete} {
+			fillTenant(operation)
+		}
+	}
 	delete(document.Components.Schemas.Map(), "ErrorModel") // huma's own problems, in place of which ours are answered
 	delete(document.Components.Schemas.Map(), "ErrorDetail")
+}
+
+// fillTenant fills in a tenant where somebody tries an operation on the page: it is asked for each time.
+func fillTenant(operation *huma.Operation) {
+	if operation == nil {
+		return
+	}
+	for _, parameter := range operation.Parameters {
+		if parameter.Name == headerTenant {
+			parameter.Example = "t1"
+		}
+	}
 }
 
 // isRequest tells of the schemas that what is sent consists of.

@@ -108,6 +108,19 @@ func TestDocument(t *testing.T) {
 	requireSameInYAML(t, s, got)
 }
 
+// Whoever tries the API on the page need not type the tenant for each operation, and may send the sample of a body twice: it has no reference.
+func TestDocumentCanBeTried(t *testing.T) {
+	t.Parallel()
+	s := newService(t)
+	text := string(s.get(t, "/openapi.json").Body)
+	require.Equal(t, strings.Count(text, `"name":"X-Tenant-Id"`), strings.Count(text, `"example":"t1"`))
+	require.Contains(t, text, `"example":"t1"`)
+	require.Len(t, regexp.MustCompile(`"reference":\{"description":"The client's own name[^{}]*"examples":\[""\]`).FindAllString(text, -1), 3)
+	for range 2 {
+		s.command(t, http.MethodPost, "/accountify/organisation", object{"name": "Acme", "reference": ""})
+	}
+}
+
 func requireSameInYAML(t *testing.T, s *service, asJSON answer) {
 	t.Helper()
 	var fromYAML any

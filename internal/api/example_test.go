@@ -14,7 +14,6 @@ import (
 	"github.com/contrail-events/contrail/domain"
 	"github.com/contrail-events/contrail/eventstore"
 	"github.com/contrail-events/contrail/internal/api"
-	"github.com/contrail-events/contrail/internal/api/database"
 	"github.com/contrail-events/contrail/internal/invoicing"
 	"github.com/contrail-events/contrail/internal/localstack"
 )
@@ -42,7 +41,7 @@ func Example() {
 	defer stop()
 	pool, closeAll := examplePool(ctx)
 	defer closeAll()
-	transactor, err := invoicing.NewTransactor(pool)
+	transactor, err := invoicing.NewTransactor(pool, invoicing.TransactorConfig{})
 	if err != nil {
 		panic(err)
 	}
@@ -52,7 +51,7 @@ func Example() {
 	}
 	handler, err := api.New(api.Config{
 		Services: services, Reader: invoicing.NewReader(pool, invoicing.ReaderConfig{}),
-		Ready: database.Ready(pool), Unavailable: database.Unavailable,
+		Ready: invoicing.Ready(pool), Unavailable: invoicing.Unavailable,
 	})
 	if err != nil {
 		panic(err)

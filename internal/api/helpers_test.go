@@ -18,7 +18,6 @@ import (
 
 	"github.com/contrail-events/contrail/domain"
 	"github.com/contrail-events/contrail/internal/api"
-	"github.com/contrail-events/contrail/internal/api/database"
 	"github.com/contrail-events/contrail/internal/invoicing"
 	"github.com/contrail-events/contrail/internal/natstest"
 	"github.com/contrail-events/contrail/internal/pgtest"
@@ -41,12 +40,12 @@ type service struct {
 // configure is a config that works, over a pool.
 func configure(tb testing.TB, pool *pgxpool.Pool) api.Config {
 	tb.Helper()
-	transactor, err := invoicing.NewTransactor(pool)
+	transactor, err := invoicing.NewTransactor(pool, invoicing.TransactorConfig{})
 	require.NoError(tb, err)
 	services, err := invoicing.NewServices(transactor, time.Now, domain.Config{})
 	require.NoError(tb, err)
 	return api.Config{
-		Services: services, Reader: invoicing.NewReader(pool, invoicing.ReaderConfig{}), Ready: database.Ready(pool), Unavailable: database.Unavailable,
+		Services: services, Reader: invoicing.NewReader(pool, invoicing.ReaderConfig{}), Ready: invoicing.Ready(pool), Unavailable: invoicing.Unavailable,
 		Logger: slog.New(slog.NewTextHandler(tb.Output(), nil)),
 	}
 }

@@ -17,7 +17,7 @@ const (
 	kindReference       kind = "reference-taken"        // another aggregate has the reference
 	kindVersion         kind = "version-mismatch"       // If-Match
 	kindTooLarge        kind = "body-too-large"         // more bytes than are read
-	kindMediaType       kind = "unsupported-media-type" // not JSON
+	kindMediaType       kind = "unsupported-media-type" // not JSON, or compressed
 	kindInvalid         kind = "invalid"                // what was given breaks rules
 	kindKeyReused       kind = "idempotency-key-reused" // the key stands for another command
 	kindNoPosition      kind = "no-such-position"       // at_least lies in the future
@@ -50,7 +50,7 @@ func descriptions() []description {
 		{kindReference, http.StatusConflict, "The reference is taken", 0},
 		{kindVersion, http.StatusPreconditionFailed, "The version is another one", 0},
 		{kindTooLarge, http.StatusRequestEntityTooLarge, "The body is too large", 0},
-		{kindMediaType, http.StatusUnsupportedMediaType, "The body is no JSON", 0},
+		{kindMediaType, http.StatusUnsupportedMediaType, "The body is of a type that is not taken", 0},
 		{kindInvalid, http.StatusUnprocessableEntity, "What was given breaks rules", 0},
 		{kindKeyReused, http.StatusUnprocessableEntity, "The idempotency key was used for something else", 0},
 		{kindNoPosition, http.StatusUnprocessableEntity, "There is no such position", 0},

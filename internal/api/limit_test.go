@@ -66,12 +66,35 @@ func TestTooManyRequests(t *testing.T) {
 	s.get(t, "/accountify/organisation")
 }
 
-// The work on a request ends in time.
+// Reads that wait for a read model that does not come on, of a projection that is paused, leave room for all others.
+func TestWaitingReadsLeaveRoom(t *testing.T) {
+	t.Parallel()
+	begun, end := make(chan struct{}), make(chan struct{})
+	s := newService(t, reading(func(context.Context) error { begun <- struct{}{}; <-end; return nil }),
+		func(config *api.Config) { config.MaxRequests = 2 })
+	answers := make(chan answer, 1)
+	go func() {
+		got, err := s.try(context.Background(), http.MethodGet, anySummary+"?at_least=1", nil)
+		if err != nil {
+			t.Error(err)
+		}
+		answers <- got
+	}()
+	<-begun
+	refused(t, s.do(t, http.MethodGet, anySummary+"?at_least=1", nil), http.StatusServiceUnavailable, "busy")
+	s.organisation(t)
+	close(end)
+	require.Equal(t, http.StatusOK, (<-answers).Status)
+}
+
+// The work on a request ends in time, and the log tells of it.
 func TestRequestTimeout(t *testing.T) {
 	t.Parallel()
+	var log syncedBuffer
 	s := newService(t, reading(func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }),
-		func(config *api.Config) { config.RequestTimeout = 50 * time.Millisecond })
+		func(config *api.Config) { config.RequestTimeout = 50 * time.Millisecond }, logTo(&log))
 	refused(t, s.do(t, http.MethodGet, anySummary, nil), http.StatusGatewayTimeout, "timeout")
+	require.Contains(t, log.String(), `level=WARN msg="a request was not done in time"`)
 }
 
 // A command that has to wait for the database is rolled back then.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
@@ -73,6 +74,23 @@ func TestListPages(t *testing.T) {
 	got := s.get(t, "/accountify/invoice?status=voided")
 	require.JSONEq(t, `{"items":[]}`, string(got.Body))
 	require.NotContains(t, string(s.get(t, "/accountify/invoice").Body), `"events"`)
+}
+
+// A page of long invoices ends before its limit, and the next goes on from there: a service has no room for hundreds of them at a time.
+func TestPagesOfLongInvoicesAreShorter(t *testing.T) {
+	t.Parallel()
+	s := newService(t)
+	organisation := s.organisation(t)
+	long := draft(organisation, s.contact(t, organisation))
+	long["line_items"] = slices.Repeat([]object{line("x", "1", "AUD", 1)}, 100)
+	var invoices []string
+	for range 60 {
+		id, _ := s.command(t, http.MethodPost, "/accountify/invoice", long)
+		invoices = append(invoices, id)
+	}
+	require.Less(t, len(into[page](t, s.get(t, "/accountify/invoice?limit=200")).Items), 60)
+	ids, _ := s.walk(t, "/accountify/invoice?limit=200")
+	require.Equal(t, invoices, ids)
 }
 
 // A reference is unique, found, and told of.

@@ -2,7 +2,10 @@ package api
 
 import (
 	"context"
+	"fmt"
 	"net/http"
+	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -53,8 +56,14 @@ func handle[I, O any](a *API, op huma.Operation, do func(ctx context.Context, in
 func checkRequest(ctx huma.Context, next func(huma.Context)) {
 	r, w := humago.Unwrap(ctx)
 	refused := checkCaller(r.Header)
+	if refused == nil {
+		refused = checkQuery(r.URL.RawQuery)
+	}
+	if refused == nil {
+		refused = checkConditions(r, ctx.Operation())
+	}
 	if refused == nil && ctx.Operation().RequestBody != nil {
-		refused = checkMedia(r.Header.Get("Content-Type"))
+		refused = checkMedia(r.Header)
 	}
 	if refused != nil {
 		refused.write(w)
@@ -64,9 +73,43 @@ func checkRequest(ctx huma.Context, next func(huma.Context)) {
 	next(ctx)
 }
 
-// checkMedia takes JSON in UTF-8, which is also what a body without a type is taken for.
-func checkMedia(contentType string) *Problem {
-	name, parameters, _ := strings.Cut(contentType, ";")
+// checkQuery refuses what net/url would leave out without a word, so that more would be listed than was asked for.
+func checkQuery(text string) *Problem {
+	query, err := url.ParseQuery(text)
+	if err != nil {
+		return problem(kindMalformed, "the query of the URL can't be read: escape a percent sign as %25, a semicolon as %3B")
+	}
+	for name, values := range query {
+		if len(values) > 1 {
+			return problem(kindMalformed, fmt.Sprintf("the query's parameter %.40q is given more than once: give it once", name))
+		}
+	}
+	return nil
+}
+
+// checkConditions refuses a condition that says nothing, or that the operation does not look at: whoever sets one counts on it. What is read may
+// always be answered whole, whatever the client has.
+func checkConditions(r *http.Request, op *huma.Operation) *Problem {
+	for _, name := range []string{"If-Match", "If-None-Match"} {
+		values := r.Header.Values(name)
+		known := slices.ContainsFunc(op.Parameters, func(p *huma.Param) bool { return p.Name == name })
+		switch {
+		case len(values) == 0 || name == "If-None-Match" && op.Method == http.MethodGet:
+		case !known:
+			return problem(kindMalformed, fmt.Sprintf("%s is nothing that this %s looks at: leave it out", name, op.Method))
+		case strings.Trim(strings.Join(values, ""), " \t") == "":
+			return problem(kindMalformed, name+" is empty: give what ETag gave, or leave it out")
+		}
+	}
+	return nil
+}
+
+// checkMedia takes JSON in UTF-8 as it is, which is also what a body without a type is taken for.
+func checkMedia(header http.Header) *Problem {
+	if coding := header.Get("Content-Encoding"); coding != "" && !strings.EqualFold(coding, "identity") {
+		return problem(kindMediaType, "the body must not be compressed: send it without Content-Encoding").with("Accept-Encoding", "identity")
+	}
+	name, parameters, _ := strings.Cut(header.Get("Content-Type"), ";")
 	name = strings.ToLower(strings.TrimSpace(name))
 	charset, hasCharset := strings.CutPrefix(strings.ToLower(strings.TrimSpace(parameters)), "charset=")
 	isUTF8 := !hasCharset || strings.Trim(charset, `"`) == "utf-8"

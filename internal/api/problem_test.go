@@ -54,6 +54,20 @@ func TestProblems(t *testing.T) {
 		"no JSON":           {"POST", organisations, `{"name":`, nil, 400, "malformed", "", "", "no JSON"},
 		"two objects":       {"POST", organisations, `{"name":"a"}{"name":"b"}`, nil, 400, "malformed", "", "", "no JSON"},
 		"no UTF-8":          {"POST", organisations, "{\"name\":\"\xff\"}", nil, 400, "malformed", "", "", "no UTF-8"},
+		"other letters":     {"POST", organisations, `{"NAME":"a"}`, nil, 400, "malformed", "", "", `"NAME"`},
+		"letters that fold": {"POST", organisations, `{"name":"a","reference":"b","re\u017ference":"c"}`, nil, 400, "malformed", "", "", "small letters"},
+		"also in letters":   {"POST", organisations, `{"name":"a","Name":5}`, nil, 400, "malformed", "", "", `"Name"`},
+		"a field twice":     {"POST", organisations, `{"name":"a","name":"b"}`, nil, 400, "malformed", "", "", `the body has the field "name" twice`},
+		"twice in a line":   {"POST", invoices, `{"line_items":[{},{"quantity":1,"quantity":2}]}`, nil, 400, "malformed", "", "", `"quantity" twice`},
+		"half a character":  {"POST", organisations, `{"name":"a\\\ud83d\ude00\ud800"}`, nil, 400, "malformed", "", "", "half of a surrogate pair"},
+		"out of range":      {"POST", organisations, `{"name":1e400}`, nil, 400, "malformed", "", "", "the body has a number 1e400, which is out of range"},
+		"compressed":        {"POST", organisations, `{"name":"a"}`, []string{"Content-Encoding", "gzip"}, 415, "unsupported-media-type", "", "", "Content-Encoding"},
+		"If-Match, new":     {"POST", organisations, `{"name":"a"}`, []string{"If-Match", `"1"`}, 400, "malformed", "", "", "If-Match"},
+		"only if none":      {"PUT", organisations + "/" + organisation, `{"name":"a"}`, []string{"If-None-Match", "*"}, 400, "malformed", "", "", "If-None-Match"},
+		"empty If-Match":    {"PUT", organisations + "/" + organisation, `{"name":"a"}`, []string{"If-Match", " "}, 400, "malformed", "", "", "If-Match is empty"},
+		"badly escaped":     {"GET", invoices + "?contact_id=%zz", nil, nil, 400, "malformed", "", "", "%25"},
+		"semicolon":         {"GET", invoices + "?reference=a;b", nil, nil, 400, "malformed", "", "", "%3B"},
+		"parameter twice":   {"GET", invoices + "?status=paid&status=issued", nil, nil, 400, "malformed", "", "", `"status" is given more than once`},
 		"an array":          {"POST", organisations, `[]`, nil, 422, "invalid", "body", "shape", ""},
 		"null":              {"POST", organisations, `null`, nil, 422, "invalid", "body", "shape", ""},
 		"a number as name":  {"POST", organisations, `{"name":1}`, nil, 422, "invalid", "body.name", "shape", "expected string"},
@@ -102,7 +116,7 @@ func TestProblems(t *testing.T) {
 		"too many decimals":      {"POST", invoices, lines(line("x", "1", "AUD", 1), line("x", "1.234", "AUD", 1)), nil, 422, "invalid", "body.line_items[1].unit_amount.amount", "money.decimals", ""},
 		"no amount":              {"POST", invoices, lines(line("x", "one", "AUD", 1)), nil, 422, "invalid", "body.line_items[0].unit_amount.amount", "money.amount", ""},
 		"amount with exponent":   {"POST", invoices, `{"organisation_id":"a","contact_id":"b","currency_code":"AUD","due_date":"2999-01-01","line_items":[{"description":"x","unit_amount":{"amount":1e3,"currency_code":"AUD"},"quantity":1}]}`, nil, 422, "invalid", "body.line_items[0].unit_amount.amount", "money.amount", ""},
-		"amount of no kind":      {"POST", invoices, `{"organisation_id":"a","contact_id":"b","currency_code":"AUD","due_date":"2999-01-01","line_items":[{"description":"x","unit_amount":{"amount":true,"currency_code":"AUD"},"quantity":1}]}`, nil, 422, "invalid", "body.line_items[0].unit_amount.amount", "shape", ""},
+		"amount of no kind":      {"POST", invoices, `{"organisation_id":"a","contact_id":"b","currency_code":"AUD","due_date":"2999-01-01","line_items":[{"description":"x","unit_amount":{"amount":true,"currency_code":"AUD"},"quantity":1}]}`, nil, 422, "invalid", "body.line_items[0].unit_amount.amount", "shape", "expected string or number"},
 		"negative amount":        {"POST", invoices, lines(line("x", "-1", "AUD", 1)), nil, 422, "invalid", "body.line_items[0].unit_amount", "invoice.negative_amount", ""},
 		"too large an amount":    {"POST", invoices, lines(line("x", "1"+strings.Repeat("0", 15), "AUD", 1)), nil, 422, "invalid", "body.line_items[0].unit_amount.amount", "money.too_large", ""},
 		"too large a sum":        {"POST", invoices, lines(line("x", strings.Repeat("9", 15), "AUD", 2)), nil, 422, "invalid", "body.sub_total", "money.too_large", ""},
@@ -178,6 +192,7 @@ func TestAmountsAreExact(t *testing.T) {
 		"currency_code":"EUR","due_date":"`+tomorrow()+`","line_items":[
 			{"description":"a number","unit_amount":{"amount":900000000000000.01,"currency_code":"EUR"},"quantity":1},
 			{"description":"a whole number of whole ones","unit_amount":{"amount":3,"currency_code":"EUR"},"quantity":2.0},
+			{"description":"as some programs write 200000","unit_amount":{"amount":"0.01","currency_code":"EUR"},"quantity":2e+05},
 			{"description":"a string","unit_amount":{"amount":"0.1","currency_code":"EUR"},"quantity":3}]}`)
-	require.Contains(t, string(s.get(t, "/accountify/invoice/"+id).Body), `"sub_total":{"amount":"900000000000006.31","currency_code":"EUR"}`)
+	require.Contains(t, string(s.get(t, "/accountify/invoice/"+id).Body), `"sub_total":{"amount":"900000000002006.31","currency_code":"EUR"}`)
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"time"
 
 	"github.com/contrail-events/contrail"
 	"github.com/contrail-events/contrail/domain"
@@ -29,9 +30,14 @@ func (a *API) refuse(ctx context.Context, err error, part string) *Problem {
 	case errors.Is(err, contrail.ErrInvalid):
 		return problem(kindInvalid, err.Error())
 	case ctx.Err() != nil: // what ended the context shows in whatever was being done
+		if errors.Is(ctx.Err(), context.DeadlineExceeded) && a.late.tell(time.Now()) {
+			a.config.Logger.WarnContext(ctx, "a request was not done in time", slog.Any("error", err), slog.String("correlation_id", correlationOf(ctx)))
+		}
 		return problem(kindTimeout, "it was not done in time; if it was a command, look whether it was done, or send it again with the same Idempotency-Key")
 	case a.config.Unavailable(err):
-		a.config.Logger.WarnContext(ctx, "the database can't be used", slog.Any("error", err))
+		if a.away.tell(time.Now()) {
+			a.config.Logger.WarnContext(ctx, "the database can't be used", slog.Any("error", err))
+		}
 		return problem(kindUnavailable, "the database can't be used now; if it was a command, send it again with the same Idempotency-Key")
 	}
 	a.config.Logger.ErrorContext(ctx, "a request failed", slog.Any("error", err), slog.String("correlation_id", correlationOf(ctx)))
@@ -56,6 +62,9 @@ func refusedByRule(err error, part string) *Problem {
 			p = p.with("ETag", etag(moved.Actual))
 		}
 	case errors.Is(err, domain.ErrReferenceTaken):
+		if taken, is := errors.AsType[*domain.ReferenceError](err); is {
+			err = taken // what was being made has an id that nobody knows
+		}
 		p = problem(kindReference, err.Error())
 	case errors.As(err, &faults):
 		return faulty(kindInvalid, faultsOf(faults, part))

@@ -5,11 +5,14 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
+	"github.com/contrail-events/contrail/internal/api"
 	"github.com/contrail-events/contrail/internal/invoicing"
 	"github.com/contrail-events/contrail/internal/pgtest"
 	"github.com/contrail-events/contrail/internal/proxytest"
@@ -63,6 +66,22 @@ func TestDatabaseAway(t *testing.T) {
 		return s.do(t, http.MethodGet, "/readyz", nil).Status == http.StatusOK
 	}, patience, 1e7)
 	require.Equal(t, int64(1), into[found](t, s.get(t, "/accountify/organisation/"+organisation)).Version)
+}
+
+// The log tells of it once in a while, however many requests there are.
+func TestOutageIsLoggedOnce(t *testing.T) {
+	t.Parallel()
+	pool := pgtest.New(t)
+	pool.Close()
+	var log syncedBuffer
+	s := serve(t, pool, logTo(&log), func(config *api.Config) { config.Unavailable = func(error) bool { return true } })
+	began := time.Now()
+	for range 20 {
+		refused(t, s.do(t, http.MethodGet, "/accountify/organisation/"+absent, nil), http.StatusServiceUnavailable, "unavailable")
+	}
+	told := strings.Count(log.String(), "the database can't be used")
+	require.Positive(t, told)
+	require.LessOrEqual(t, told, 1+int(time.Since(began)/(10*time.Second)))
 }
 
 // Without the example's tables it is not ready.

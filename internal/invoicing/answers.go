@@ -60,6 +60,9 @@ const pruneBatch = 1000
 // keys are unknown: a command that comes again is done again. It deletes a batch at a time, each in a transaction of its own, so that
 // it may run beside the services and be broken off; what it returns beside an error was deleted.
 func PruneAnswers(ctx context.Context, pool *pgxpool.Pool, olderThan time.Duration) (int64, error) {
+	if olderThan < 0 {
+		return 0, fmt.Errorf("prune the answers: olderThan is %s: give 0 for all that are kept, or more", olderThan)
+	}
 	var all int64
 	for {
 		deleted, err := pool.Exec(ctx, pruneSQL, olderThan, pruneBatch)

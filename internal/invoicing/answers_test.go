@@ -152,4 +152,10 @@ func TestPruneAnswers(t *testing.T) {
 	anew, err := services.Organisations.Create(ctx, actor, "Acme", domain.Once("0"))
 	require.NoError(t, err)
 	require.False(t, anew.Repeated)
+
+	_, err = invoicing.PruneAnswers(ctx, pool, -time.Hour)
+	require.ErrorContains(t, err, "olderThan is -1h0m0s")
+	again, err = services.Organisations.Create(ctx, actor, "Acme", domain.Once("2"))
+	require.NoError(t, err)
+	require.True(t, again.Repeated, "nothing was forgotten")
 }

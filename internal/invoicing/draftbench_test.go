@@ -80,7 +80,7 @@ func benchServices(b *testing.B, connections int32) invoicing.Services {
 	b.Cleanup(pool.Close)
 	_, err = invoicing.Migrate(b.Context(), pool)
 	require.NoError(b, err)
-	transactor, err := invoicing.NewTransactor(pool)
+	transactor, err := invoicing.NewTransactor(pool, invoicing.TransactorConfig{})
 	require.NoError(b, err)
 	services, err := invoicing.NewServices(transactor, time.Now, domain.Config{})
 	require.NoError(b, err)

@@ -6,7 +6,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/contrail-events/contrail/domain/money"
 	"github.com/contrail-events/contrail/eventstore"
 )
 
@@ -27,11 +26,11 @@ func ReadDrafted(ctx context.Context, db eventstore.Querier, tenant string) (Dra
 		return Drafted{}, fmt.Errorf("add up what was drafted: %w", err)
 	}
 	drafted := Drafted{Totals: map[string]string{}}
-	_, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (total money.Money, err error) {
+	_, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (total Total, err error) {
 		var currency, amount string
 		var count int64
 		if err = row.Scan(&currency, &count, &amount); err == nil {
-			total, err = money.Parse(amount, currency)
+			total, err = parseTotal(amount, currency)
 			drafted.Invoices += count
 			drafted.Totals[currency] = total.Amount()
 		}

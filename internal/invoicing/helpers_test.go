@@ -33,7 +33,7 @@ func newPool(t *testing.T) *pgxpool.Pool {
 
 func newImporter(t *testing.T, pool *pgxpool.Pool) *invoicing.Importer {
 	t.Helper()
-	transactor, err := invoicing.NewTransactor(pool)
+	transactor, err := invoicing.NewTransactor(pool, invoicing.TransactorConfig{})
 	require.NoError(t, err)
 	return invoicing.NewImporter(transactor, actor, 4)
 }

@@ -4,11 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"net"
-	"strings"
-
-	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/contrail-events/contrail"
 	"github.com/contrail-events/contrail/domain"
@@ -114,22 +109,8 @@ func localError(err error) error {
 		return err
 	case errors.Is(err, rule.ErrInvalid) || errors.Is(err, rule.ErrRefused):
 		return ruleFault("", err)
-	case errors.Is(err, contrail.ErrConflict) || isAway(err):
+	case errors.Is(err, contrail.ErrConflict) || Unavailable(err):
 		return &UnavailableError{Err: err}
 	}
 	return err
-}
-
-// isAway tells whether the database could not be asked, or stops, or has no room at the moment, or is a standby now. A commit whose outcome nobody
-// knows is among these: with a reference it may be tried again.
-func isAway(err error) bool {
-	if refusal, refused := errors.AsType[*pgconn.PgError](err); refused {
-		const readOnly, canceled = "25006", "57014"
-		isOf := func(class string) bool { return strings.HasPrefix(refusal.Code, class) }
-		return isOf("08") || isOf("53") || isOf("57P") || isOf("58") || refusal.Code == readOnly || refusal.Code == canceled
-	}
-	_, network := errors.AsType[net.Error](err)
-	_, connect := errors.AsType[*pgconn.ConnectError](err)
-	return network || connect || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) ||
-		pgconn.SafeToRetry(err) || strings.Contains(err.Error(), "conn closed") // pgx has no value for it
 }

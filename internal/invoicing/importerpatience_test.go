@@ -9,8 +9,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
+	"github.com/contrail-events/contrail/domain"
 	"github.com/contrail-events/contrail/domain/invoice"
 	"github.com/contrail-events/contrail/internal/invoicing"
 )
@@ -74,6 +76,53 @@ func TestImportOutlastsItsConnections(t *testing.T) {
 	require.True(t, summary.OK(), summary)
 	require.Equal(t, 60, summary.Created)
 	requireOnce(t, pool, 60)
+}
+
+// A process that was frozen in the middle of a transaction finds its session ended by the server, for the sake of those who wait for its locks.
+func TestImportOutlastsBeingFrozen(t *testing.T) {
+	t.Parallel()
+	pool := newPool(t)
+	config := pool.Config()
+	config.MaxConns = 1
+	config.ConnConfig.RuntimeParams["idle_in_transaction_session_timeout"] = "200ms"
+	config.ConnConfig.RuntimeParams["application_name"] = "frozen"
+	impatient, err := pgxpool.NewWithConfig(t.Context(), config)
+	require.NoError(t, err)
+	t.Cleanup(impatient.Close)
+	reached, thawed := make(chan struct{}), make(chan struct{})
+	freeze := sync.OnceFunc(func() {
+		close(reached)
+		<-thawed
+	})
+	services, err := invoicing.NewServices(gated{Transactor: newTransactor(t, impatient), uncommitted: func() error {
+		freeze()
+		return nil
+	}}, time.Now, domain.Config{})
+	require.NoError(t, err)
+	imported := make(chan error, 1)
+	go func() {
+		lines := invoicing.Lines(strings.NewReader(book(6)), invoicing.InputConfig{})
+		summary, err := invoicing.Import(t.Context(), invoicing.NewLocal(services, actor), lines, invoicing.ImportConfig{}, func(one invoicing.Outcome) error {
+			if one.Status != invoicing.LineCreated {
+				return errors.New(one.Text())
+			}
+			return nil
+		})
+		if err == nil && !summary.OK() {
+			err = errors.New("a line is missing")
+		}
+		imported <- err
+	}()
+	<-reached
+	require.Eventually(t, func() bool {
+		var sessions int
+		err := pool.QueryRow(t.Context(), `SELECT count(*) FROM pg_stat_activity
+			WHERE datname = current_database() AND application_name = 'frozen'`).Scan(&sessions)
+		return err == nil && sessions == 0
+	}, patience, 5*time.Millisecond)
+	close(thawed)
+	require.NoError(t, <-imported)
+	requireOnce(t, pool, 6)
 }
 
 func TestImportGivesUp(t *testing.T) {

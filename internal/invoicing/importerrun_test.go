@@ -22,7 +22,7 @@ import (
 
 func servicesNow(t *testing.T, pool *pgxpool.Pool) invoicing.Services {
 	t.Helper()
-	transactor, err := invoicing.NewTransactor(pool)
+	transactor, err := invoicing.NewTransactor(pool, invoicing.TransactorConfig{})
 	require.NoError(t, err)
 	services, err := invoicing.NewServices(transactor, time.Now, domain.Config{})
 	require.NoError(t, err)

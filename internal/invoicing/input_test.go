@@ -54,6 +54,8 @@ func TestWhatIsNoInvoiceIsNamed(t *testing.T) {
 		"empty day of draft":  {strings.Replace(good, `"due_date"`, `"drafted_on":"","due_date"`, 1), "drafted_on", `"" is no date`},
 		"drafted too late":    {strings.Replace(good, `"due_date"`, `"drafted_on":"2026-02-01","due_date"`, 1), "due_date", "lies before the day of the draft"},
 		"long contact":        {strings.NewReplacer(`"o-0"`, `"`+strings.Repeat("o", 150)+`"`, `"c-1"`, `"`+strings.Repeat("c", 50)+`"`).Replace(good), "contact.reference", "is too long together with the organisation's"},
+		"drafted tomorrow":    {strings.NewReplacer(`"due_date"`, `"drafted_on":"2995-01-01","due_date"`, `2026-01-31`, `2996-01-31`).Replace(good), "drafted_on", "lies in the future"},
+		"list in a list":      {`{"line_items":[` + strings.Repeat("[", 500_000), "line_items[0]", "is a list in a list"},
 		"early date":          {strings.Replace(good, `2026-01-31`, `0001-01-10`, 1), "due_date", `"0001-01-10" is too early: `},
 		"bad email":           {strings.Replace(good, `ada@example.org`, `ada`, 1), "contact.email", "is no"},
 		"organisation":        {strings.Replace(good, `"name":"Organisation 0"`, `"name":" "`, 1), "organisation.name", "is empty"},

@@ -91,6 +91,9 @@ func (w nameWalk) value(path, shape string) error {
 	case json.Delim('{'):
 		return w.object(path, shape)
 	case json.Delim('['):
+		if strings.HasSuffix(path, "]") { // a line of nothing but brackets would take more memory than there is
+			return fieldFault(path, "is a list in a list, which no field of an invoice is")
+		}
 		for n := 0; w.decoder.More(); n++ {
 			if err := w.value(fmt.Sprintf("%s[%d]", path, n), shape); err != nil {
 				return err

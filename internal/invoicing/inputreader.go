@@ -99,8 +99,7 @@ func (r *lineReader) check(read Invoice) *LineError {
 	if fault := r.memory.contradiction(read); fault != nil {
 		return fault
 	}
-	draftedAt := read.draftedAt(r.config.Now)
-	if rule.Time("at", draftedAt) != nil {
+	if rule.Time("at", read.draftedAt(r.config.Now)) != nil {
 		return fieldFault("due_date", "%q is too early: thirty days before it there must be a day to draft the invoice on", read.DueDate)
 	}
 	_, err := organisation.Decide(organisation.State{}, organisation.Create{ID: "organisation", Name: read.Organisation.Name})
@@ -113,7 +112,7 @@ func (r *lineReader) check(read Invoice) *LineError {
 	}
 	_, err = invoice.Decide(invoice.State{}, invoice.Draft{
 		ID: "invoice", OrganisationID: "organisation", ContactID: "contact", CurrencyCode: read.CurrencyCode,
-		DueDate: read.DueDate, LineItems: read.LineItems, At: draftedAt,
+		DueDate: read.DueDate, LineItems: read.LineItems, DraftedOn: read.draftedOn(r.config.Now), At: r.config.Now,
 	})
 	return ruleFault("", err)
 }

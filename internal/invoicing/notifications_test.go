@@ -177,37 +177,66 @@ func TestNotificationsConfigFaults(t *testing.T) {
 	} {
 		require.ErrorContains(t, err, want)
 	}
+	for _, address := range []string{"a b@example.org", "a@b@example.org", "billing@example.org>"} {
+		o.config.From.Address = address
+		_, err = invoicing.NewNotifications(o.js, o.pool, o.config)
+		require.ErrorContains(t, err, "is no address")
+	}
 	_, err = invoicing.NewNotifications(nil, nil, o.config)
 	require.ErrorContains(t, err, "both a connection to the broker and one to the database are required")
+}
+
+// seal encrypts who the contact is. It returns what opens that.
+func (o *office) seal() (store *eventstore.Store, keys *erasure.Keys) {
+	o.Helper()
+	keks, err := erasure.ParseKEKs("2026-11:bm90IGEgc2VjcmV0LCBidXQgMzIgYnl0ZXMgbG9uZy4=")
+	require.NoError(o, err)
+	keyring, err := erasure.NewKeyring(keks...)
+	require.NoError(o, err)
+	store, err = eventstore.New(eventstore.Config{Keys: keyring})
+	require.NoError(o, err)
+	keys, err = erasure.NewKeys(o.pool, keyring, erasure.Config{})
+	require.NoError(o, err)
+	require.NoError(o, pgx.BeginFunc(o.Context(), o.pool, func(tx pgx.Tx) error {
+		moved := contact.Updated{Contact: contact.Body{ID: o.contactID, Details: contact.Details{FirstName: "Ada", LastName: "Lovelace", Email: "ada@example.net"}}}
+		event := contrail.Event{
+			Type: moved.EventType(), Data: moved, DataSubject: "contact-" + o.contactID, Metadata: contrail.Metadata{contrail.KeyTenantID: actor.TenantID},
+		}
+		_, err := store.Append(o.Context(), tx, contrail.NewStreamID(contact.Category, o.contactID), eventstore.Exactly(1), event)
+		return err
+	}))
+	return store, keys
+}
+
+// Who was started without the keys goes on trying: a mail is not given up for that.
+func TestContactIsSealed(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	id := o.issue()
+	o.seal()
+	o.config.Policy.MaxAttempts = 3
+	o.openWithoutRelay()
+	o.publish(id, "InvoiceIssued")
+	record := o.ended(id, invoicing.ChannelInvoice)
+	require.Equal(t, deliveries.Reason("retries_exhausted"), record.Reason)
+	require.Equal(t, 3, record.Attempts)
+	require.Empty(t, o.mails.all())
 }
 
 // A person who was forgotten has no address any more; before that, whoever has the keys reads it.
 func TestContactIsForgotten(t *testing.T) {
 	t.Parallel()
 	o := newOffice(t)
-	keks, err := erasure.ParseKEKs("2026-11:bm90IGEgc2VjcmV0LCBidXQgMzIgYnl0ZXMgbG9uZy4=")
-	require.NoError(t, err)
-	keyring, err := erasure.NewKeyring(keks...)
-	require.NoError(t, err)
-	o.config.Store, err = eventstore.New(eventstore.Config{Keys: keyring})
-	require.NoError(t, err)
-	keys, err := erasure.NewKeys(o.pool, keyring, erasure.Config{})
-	require.NoError(t, err)
-	person := "contact-" + o.contactID
+	var keys *erasure.Keys
 	known, forgotten := o.issue(), o.issue()
-	require.NoError(t, pgx.BeginFunc(t.Context(), o.pool, func(tx pgx.Tx) error {
-		moved := contact.Updated{Contact: contact.Body{ID: o.contactID, Details: contact.Details{FirstName: "Ada", LastName: "Lovelace", Email: "ada@example.net"}}}
-		event := contrail.Event{Type: moved.EventType(), Data: moved, DataSubject: person, Metadata: contrail.Metadata{contrail.KeyTenantID: actor.TenantID}}
-		_, err := o.config.Store.Append(t.Context(), tx, contrail.NewStreamID(contact.Category, o.contactID), eventstore.Exactly(1), event)
-		return err
-	}))
+	o.config.Store, keys = o.seal()
 	o.openWithoutRelay()
 	o.publish(known, "InvoiceIssued")
 	require.Equal(t, deliveries.Succeeded, o.ended(known, invoicing.ChannelInvoice).State)
 	require.Equal(t, "ada@example.net", o.mails.all()[0].To.Address)
 
 	require.NoError(t, pgx.BeginFunc(t.Context(), o.pool, func(tx pgx.Tx) error {
-		erased, err := keys.Erase(t.Context(), tx, person)
+		erased, err := keys.Erase(t.Context(), tx, "contact-"+o.contactID)
 		require.True(t, erased)
 		return err
 	}))

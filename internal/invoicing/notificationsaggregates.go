@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/contrail-events/contrail"
+	"github.com/contrail-events/contrail/codec"
 	"github.com/contrail-events/contrail/domain"
 	"github.com/contrail-events/contrail/domain/contact"
 	"github.com/contrail-events/contrail/domain/invoice"
@@ -39,7 +40,7 @@ type issuedInvoice struct {
 	issue contrail.Recorded // its Version is 0 for a draft
 }
 
-// invoice reads an invoice. The errors are errUnknown, what can't be decoded, marked as permanent, and the database's.
+// invoice reads an invoice. The errors are errUnknown, what can't be decoded, marked as permanent, codec.ErrSealed, and the database's.
 func (a aggregates) invoice(ctx context.Context, db eventstore.Querier, which tenantsID) (found issuedInvoice, err error) {
 	var events []contrail.Recorded
 	found.Aggregate, events, err = readStream(ctx, db, a.store, a.invoices, which)
@@ -80,7 +81,9 @@ func readStream[S, C any, E contrail.Payload](
 		if event.Metadata[contrail.KeyTenantID] != which.tenant {
 			return aggregate, nil, errUnknown
 		}
-		if aggregate, err = decider.Apply(aggregate, event); err != nil {
+		if aggregate, err = decider.Apply(aggregate, event); errors.Is(err, codec.ErrSealed) {
+			return aggregate, nil, fmt.Errorf("read %s: %w", stream, err) // once somebody has given the keys it can be read
+		} else if err != nil {
 			return aggregate, nil, contrail.Permanent(fmt.Errorf("read %s: %w", stream, err))
 		}
 		events = append(events, event)

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	netmail "net/mail"
-	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -106,7 +105,7 @@ func (c NotificationsConfig) validate() error {
 	if c.Mailer == nil {
 		faults = append(faults, fmt.Errorf("%s is required", "Mailer"))
 	}
-	if local, domain, _ := strings.Cut(c.From.Address, "@"); local == "" || domain == "" {
+	if err := mail.CheckAddress(c.From); err != nil {
 		faults = append(faults, fmt.Errorf("%s: %q is no address, such as invoices@example.org", "From", c.From.Address))
 	}
 	for _, delay := range []struct {

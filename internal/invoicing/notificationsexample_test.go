@@ -76,7 +76,7 @@ func ExampleNewNotifications() {
 // issueLongAgo issues an invoice.
 func issueLongAgo(ctx context.Context, pool *pgxpool.Pool) {
 	clock := func() time.Time { return time.Date(2021, 1, 31, 9, 0, 0, 0, time.UTC) }
-	services := got(invoicing.NewServices(got(invoicing.NewTransactor(pool)), clock, domain.Config{NewID: uuid.NewString}))
+	services := got(invoicing.NewServices(got(invoicing.NewTransactor(pool, invoicing.TransactorConfig{})), clock, domain.Config{NewID: uuid.NewString}))
 	apex := got(services.Organisations.Create(ctx, actor, "Apex"))
 	ada := got(services.Contacts.Create(ctx, actor, apex.ID, contact.Details{FirstName: "Ada", LastName: "Byron", Email: "ada@example.com"}))
 	drafted := got(services.Invoices.Draft(ctx, actor, domain.DraftInvoice{

@@ -71,7 +71,7 @@ func newOffice(t *testing.T) *office {
 	t.Helper()
 	o := &office{T: t, pool: newPool(t), mails: &mailbox{}}
 	o.js, _ = natstest.JetStream(t)
-	transactor, err := invoicing.NewTransactor(o.pool)
+	transactor, err := invoicing.NewTransactor(o.pool, invoicing.TransactorConfig{})
 	require.NoError(t, err)
 	longAgo := time.Date(2021, 1, 31, 9, 0, 0, 0, time.UTC)
 	o.services, err = invoicing.NewServices(transactor, func() time.Time { return longAgo }, domain.Config{})

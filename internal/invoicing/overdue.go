@@ -25,8 +25,8 @@ type OverdueFilter struct {
 // Overdue is a page of invoices that are overdue, those first that are so for longest.
 type Overdue struct {
 	Day      invoice.Date     `json:"day"`
-	Invoices []OverdueInvoice `json:"invoices"` // none: empty, not nil
-	Next     string           `json:"next"`     // OverdueFilter.After for the next page; "": there is none
+	Invoices []OverdueInvoice `json:"invoices"`      // none: empty, not nil
+	Next     string           `json:"next,omitzero"` // OverdueFilter.After for the next page; "": there is none
 }
 
 // OverdueInvoice is an invoice that should have been paid.
@@ -80,8 +80,7 @@ const (
 FROM (SELECT) AS asked
 LEFT JOIN LATERAL (SELECT * FROM invoicing.overdue_invoices
 	WHERE tenant_id = $2 AND status = 'issued' AND deleted_at IS NULL AND due_date < $4::text::date
-	AND due_date >= coalesce((SELECT due_date FROM invoicing.overdue_invoices WHERE id = $5 AND tenant_id = $2), '-infinity')
-	AND ($5 = '' OR (due_date, id) > (SELECT due_date, id FROM invoicing.overdue_invoices WHERE id = $5 AND tenant_id = $2))`
+	AND (due_date, id) > (coalesce((SELECT due_date FROM invoicing.overdue_invoices WHERE id = $5 AND tenant_id = $2), '-infinity'), $5)`
 
 	overdueRows = ` ORDER BY due_date, id LIMIT $6) AS i ON true
 LEFT JOIN invoicing.reminders m ON m.invoice_id = i.id AND m.tenant_id = i.tenant_id

@@ -3,11 +3,13 @@ package invoicing_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"github.com/contrail-events/contrail"
@@ -161,4 +163,49 @@ func TestReaderBoundsPages(t *testing.T) {
 	view, err := w.reader.Statement(t.Context(), actor.TenantID, acme.organisationID, invoicing.StatementPage{Limit: domain.MaxLimit}, 0)
 	require.NoError(t, err)
 	require.Equal(t, invoicing.View[invoicing.Statement]{Value: invoicing.Statement{OrganisationID: acme.organisationID, Lines: []invoicing.StatementLine{}}}, view)
+}
+
+// However many events of other services there are, and invoices due on one day, no more rows are looked at than are shown.
+func TestReaderWalksIndexes(t *testing.T) {
+	t.Parallel()
+	w := newReadWorld(t)
+	acme := w.party(t, actor, "Acme")
+	for _, fill := range []string{
+		`INSERT INTO contrail.events (stream, version, type, data) SELECT 'parcel-' || n, 1, 'ParcelSent', '{}' FROM generate_series(1, 5000) AS n`,
+		`INSERT INTO invoicing.overdue_invoices (id, tenant_id, organisation_id, contact_id, currency_code, sub_total, due_date, body_version, status, status_version)
+		SELECT lpad(n::text, 5, '0'), 't1', '` + acme.organisationID + `', 'c', 'EUR', n, '2021-01-31', 1, 'issued', 2 FROM generate_series(1, 5000) AS n`,
+		`INSERT INTO invoicing.statement_lines (position, tenant_id, organisation_id, invoice_id, movement, moved_at, currency_code, amount)
+		SELECT n, 't1', '` + acme.organisationID + `', n, 'issued', now(), 'EUR', n FROM generate_series(1, 5000) AS n`,
+		`ANALYZE contrail.events, invoicing.overdue_invoices, invoicing.statement_lines`,
+	} {
+		_, err := w.pool.Exec(t.Context(), fill)
+		require.NoError(t, err)
+	}
+	conn, err := w.pool.Acquire(t.Context())
+	require.NoError(t, err)
+	defer conn.Release()
+	_, err = conn.Exec(t.Context(), `SET plan_cache_mode = force_generic_plan`) // as a statement is planned that has run some times
+	require.NoError(t, err)
+	walks := func(statement string, args ...any) {
+		t.Helper()
+		literals := make([]string, len(args))
+		for i, arg := range args {
+			literals[i] = fmt.Sprintf("'%v'", arg)
+		}
+		_, err := conn.Exec(t.Context(), `DEALLOCATE ALL; PREPARE walked AS `+statement)
+		require.NoError(t, err)
+		rows, err := conn.Query(t.Context(), `EXPLAIN (ANALYZE, TIMING OFF) EXECUTE walked(`+strings.Join(literals, ", ")+`)`, pgx.QueryExecModeSimpleProtocol)
+		require.NoError(t, err)
+		lines, err := pgx.CollectRows(rows, pgx.RowTo[string])
+		require.NoError(t, err)
+		plan := strings.Join(lines, "\n")
+		require.NotRegexp(t, `Rows Removed by Filter: \d{3}`, plan)
+		require.NotRegexp(t, `actual rows=\d{3}`, plan)
+	}
+	walks(invoicing.LastBeforeSQL, newest(t, w.pool), "{organisation,contact,invoice}")
+	for _, after := range []string{"", "02500"} {
+		walks(invoicing.OverdueSQL, invoicing.OverdueName, "t1", "", "2021-03-01", after, 51)
+		walks(invoicing.OverdueOfSQL, invoicing.OverdueName, "t1", acme.organisationID, "2021-03-01", after, 51)
+	}
+	walks(invoicing.StatementReadSQL, invoicing.StatementName, "t1", acme.organisationID, 2500, 51)
 }

@@ -72,9 +72,11 @@ func (r *Reader) await(ctx context.Context, projection string, atLeast contrail.
 	return nil
 }
 
-// lastBeforeSQL walks the primary key backwards, past events of other services if there are any.
-const lastBeforeSQL = `SELECT coalesce((SELECT max(position) FROM contrail.events), 0), coalesce((SELECT position FROM contrail.events
-	WHERE position <= $1 AND split_part(stream, '-', 1) = ANY($2) ORDER BY position DESC LIMIT 1), 0)`
+// lastBeforeSQL reads one row of each category, however many events of other services stand behind it: in this order none but the index on (category,
+// position) has them.
+const lastBeforeSQL = `SELECT coalesce((SELECT max(position) FROM contrail.events), 0), coalesce((SELECT max(last.position) FROM unnest($2::text[]) AS wanted,
+	LATERAL (SELECT split_part(stream, '-', 1) AS category, position FROM contrail.events WHERE (split_part(stream, '-', 1), position) <= (wanted, $1)
+		ORDER BY split_part(stream, '-', 1) DESC, position DESC LIMIT 1) AS last WHERE last.category = wanted), 0)`
 
 // lastBefore is the last position up to one that concerns the read models: to wait for an event that they don't read would be to wait for the next
 // one that they do.

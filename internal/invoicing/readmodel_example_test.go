@@ -62,7 +62,7 @@ func ExampleReader() {
 
 // issueOne drafts an invoice of a new organisation and issues it, in January 2021.
 func issueOne(ctx context.Context, pool *pgxpool.Pool) (organisationID string, issued contrail.Recorded) {
-	transactor, err := invoicing.NewTransactor(pool)
+	transactor, err := invoicing.NewTransactor(pool, invoicing.TransactorConfig{})
 	must(err)
 	clock := func() time.Time { return time.Date(2021, 1, 1, 12, 0, 0, 0, time.UTC) }
 	services, err := invoicing.NewServices(transactor, clock, domain.Config{})

@@ -11,3 +11,11 @@ func ProjectFuncs() map[string]subscribers.ProjectFunc {
 		SummaryName: summaryModel{summary}.project, OverdueName: overdueModel{overdue}.project, StatementName: statementModel{statement}.project,
 	}
 }
+
+// The statements that depend on how much there is: of the reader.
+const (
+	LastBeforeSQL    = lastBeforeSQL
+	OverdueSQL       = overdueOfTenantSQL
+	OverdueOfSQL     = overdueOfOrganisationSQL
+	StatementReadSQL = statementSQL
+)

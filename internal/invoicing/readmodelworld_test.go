@@ -31,7 +31,7 @@ func newReadWorld(t *testing.T) *readWorld {
 
 func newReadWorldOn(t *testing.T, pool *pgxpool.Pool) *readWorld {
 	t.Helper()
-	transactor, err := invoicing.NewTransactor(pool)
+	transactor, err := invoicing.NewTransactor(pool, invoicing.TransactorConfig{})
 	require.NoError(t, err)
 	services, err := invoicing.NewServices(transactor, monday, domain.Config{})
 	require.NoError(t, err)

@@ -94,9 +94,13 @@ func (s session) update(ctx context.Context, entry domain.Entry) (bool, error) {
 	return updated.RowsAffected() > 0, nil
 }
 
-// inTheWaySQL walks the primary key and the unique index on references, and names the aggregate itself first.
-const inTheWaySQL = `SELECT id FROM invoicing.register
-WHERE tenant_id = $1 AND kind = $2 AND (id = $3 OR reference = $4 AND reference <> '') ORDER BY id <> $3`
+// inTheWaySQL walks the primary key and the unique index on references, also in a table that was never analyzed, and names the aggregate itself
+// first.
+const inTheWaySQL = `SELECT id FROM (
+  SELECT id FROM invoicing.register WHERE tenant_id = $1 AND kind = $2 AND id = $3
+  UNION ALL
+  SELECT id FROM invoicing.register WHERE tenant_id = $1 AND kind = $2 AND reference = $4 AND reference <> ''
+) AS found ORDER BY id <> $3`
 
 // whyNot tells what was in the way of an insert.
 func (s session) whyNot(ctx context.Context, entry domain.Entry) error {

@@ -264,16 +264,21 @@ func TestTheRegisterWalksIndexes(t *testing.T) {
 	require.NoError(t, err)
 	_, err = invoicing.FillRegister(t.Context(), pool)
 	require.NoError(t, err)
-	_, err = pool.Exec(t.Context(), `ANALYZE contrail.events, invoicing.register`)
-	require.NoError(t, err)
-	plan := func(statement string, args ...any) {
+	plan := func(statement string, args ...any) string {
 		t.Helper()
 		rows, err := pool.Query(t.Context(), `EXPLAIN `+statement, args...)
 		require.NoError(t, err)
 		lines, err := pgx.CollectRows(rows, pgx.RowTo[string])
 		require.NoError(t, err)
-		require.NotContains(t, strings.Join(lines, "\n"), "Seq Scan")
+		text := strings.Join(lines, "\n")
+		require.NotContains(t, text, "Seq Scan")
+		return text
 	}
+	list, args := invoicing.ListSQL(domain.ListQuery{TenantID: "t1", Kind: "invoice", ListFilter: domain.ListFilter{Reference: "7", Limit: 2}})
+	require.Contains(t, plan(list, args...), "register_reference", "also as long as nothing is known of the table")
+	require.Contains(t, plan(invoicing.InTheWaySQL, "t1", "invoice", draft.ContactID, "7"), "register_reference")
+	_, err = pool.Exec(t.Context(), `ANALYZE contrail.events, invoicing.register`)
+	require.NoError(t, err)
 	plan(invoicing.HoldSQL, "t1", []string{"organisation", "contact"}, []string{draft.OrganisationID, draft.ContactID})
 	for _, filter := range []domain.ListFilter{
 		{}, {After: draft.ContactID}, {OrganisationID: draft.OrganisationID}, {ContactID: draft.ContactID}, {Reference: "7"}, {Status: "drafted"},
@@ -303,4 +308,49 @@ func (s *statementCount) count() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.n
+}
+
+// What is in order is not locked, so that commands pass while the register is filled.
+func TestFillingLocksWhatItWrites(t *testing.T) {
+	t.Parallel()
+	pool := newPool(t)
+	newDraft(t, newServices(t, newTransactor(t, pool), domain.Config{}))
+	require.NoError(t, pgx.BeginFunc(t.Context(), pool, func(tx pgx.Tx) error {
+		_, err := invoicing.FillRegister(t.Context(), tx)
+		require.NoError(t, err)
+		_, err = pool.Exec(t.Context(), `SELECT FROM invoicing.register FOR UPDATE NOWAIT`)
+		return err
+	}))
+}
+
+// Another program gave a reference, a tenant and an organisation of a length that no index holds: it neither keeps the others out of the register, nor
+// drafts from what it refers to.
+func TestTheRegisterTakesNoMoreThanACommand(t *testing.T) {
+	t.Parallel()
+	pool := newPool(t)
+	services := newServices(t, newTransactor(t, pool), domain.Config{})
+	draft := newDraft(t, services)
+	long := func(set string) {
+		t.Helper()
+		_, err := pool.Exec(t.Context(), `INSERT INTO contrail.events (stream, version, type, data, metadata)
+			SELECT 'invoice-' || gen_random_uuid(), 1, 'InvoiceDrafted', data, metadata FROM (
+				SELECT `+set+` FROM (SELECT string_agg(md5(n::text), '') AS long FROM generate_series(1, 500) n) AS texts,
+				(SELECT '{"invoice":{"status":"drafted"}}'::jsonb AS data, '{"tenant_id":"t1"}'::jsonb AS metadata) AS event) AS events`)
+		require.NoError(t, err)
+	}
+	long(`data, metadata || jsonb_build_object('tenant_id', long) AS metadata`)
+	long(`jsonb_set(data, '{invoice,organisation_id}', to_jsonb(long)) AS data, metadata`)
+	long(`jsonb_set(data, '{invoice,contact_id}', to_jsonb(long)) AS data, metadata`)
+	long(`data, metadata || jsonb_build_object('reference', long) AS metadata`)
+	written, err := invoicing.FillRegister(t.Context(), pool)
+	require.NoError(t, err)
+	require.EqualValues(t, 1, written, "only the reference can be left out")
+
+	_, err = pool.Exec(t.Context(), `INSERT INTO contrail.events (stream, version, type, data, metadata)
+		SELECT 'contact-01920000-0000-7000-8000-000000000001', 1, type, jsonb_set(data, '{contact,id}', '"01920000-0000-7000-8000-000000000001"'),
+		metadata || jsonb_build_object('reference', (SELECT string_agg(md5(n::text), '') FROM generate_series(1, 500) n))
+		FROM contrail.events WHERE type = 'ContactCreated'`)
+	require.NoError(t, err)
+	draft.ContactID = "01920000-0000-7000-8000-000000000001"
+	require.NoError(t, draftAgain(t, services, draft))
 }

@@ -12,7 +12,6 @@ import (
 
 	"github.com/contrail-events/contrail"
 	"github.com/contrail-events/contrail/domain"
-	"github.com/contrail-events/contrail/eventstore"
 )
 
 // listSQL walks the primary key, or the index of an organisation, a contact or a reference, and looks at each status on the way. For
@@ -51,7 +50,7 @@ func (s session) streams(ctx context.Context, all []listed) ([][]contrail.Record
 			positions = append(positions, contrail.Position(position))
 		}
 	}
-	events, err := eventstore.At(ctx, s.tx, positions...)
+	events, err := s.store.At(ctx, s.tx, positions...)
 	if err != nil {
 		return nil, err
 	}
@@ -94,6 +93,10 @@ func listConditions(query domain.ListQuery) (text string, args []any) {
 	default:
 		where(`r.status = ?`, query.Status)
 	}
+	order := ` ORDER BY r.id`
+	if query.Reference != "" { // one at most has it: in a table that was never analyzed, the order would tempt the planner to walk the whole primary key
+		order = ""
+	}
 	args = append(args, query.Limit)
-	return strings.Join(clauses, ` AND `) + ` ORDER BY r.id LIMIT $` + strconv.Itoa(len(args)), args
+	return strings.Join(clauses, ` AND `) + order + ` LIMIT $` + strconv.Itoa(len(args)), args
 }

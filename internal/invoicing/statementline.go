@@ -21,8 +21,8 @@ type StatementPage struct {
 // Statement is a page of what an organisation was owed, in global order.
 type Statement struct {
 	OrganisationID string            `json:"organisation_id"`
-	Lines          []StatementLine   `json:"lines"` // none: empty, not nil
-	Next           contrail.Position `json:"next"`  // StatementPage.After for the next page; 0: there is none
+	Lines          []StatementLine   `json:"lines"`         // none: empty, not nil
+	Next           contrail.Position `json:"next,omitzero"` // StatementPage.After for the next page; 0: there is none
 }
 
 // StatementLine is one movement on what an organisation is owed.

@@ -128,3 +128,37 @@ func TestSummaryNamesTheOrganisation(t *testing.T) {
 	require.Equal(t, monday(), read().DeletedAt)
 	require.Equal(t, "1 drafted EUR 1.00", lines(read()))
 }
+
+// Anybody may insert an organisation by hand, with a name that no index could hold: that stops nobody's summary.
+func TestSummaryOfALongName(t *testing.T) {
+	t.Parallel()
+	w := newReadWorld(t)
+	const sql = `INSERT INTO contrail.events (stream, version, type, data, metadata) SELECT 'organisation-hand', 1, 'OrganisationCreated', jsonb_build_object('organisation',
+		jsonb_build_object('id', 'hand', 'name', (SELECT string_agg(md5(n::text), '') FROM generate_series(1, 5000) AS n))), '{"tenant_id":"t1"}'`
+	_, err := w.pool.Exec(t.Context(), sql)
+	require.NoError(t, err)
+	w.project(t)
+	view, err := w.reader.Summary(t.Context(), actor.TenantID, "hand", 0)
+	require.NoError(t, err)
+	require.Len(t, view.Value.Organisation, 160_000)
+}
+
+// Each invoice is as large as one may be; all of them together are larger.
+func TestTotalsBeyondAnInvoice(t *testing.T) {
+	t.Parallel()
+	w := newReadWorld(t)
+	acme := w.party(t, actor, "Acme")
+	for range 3 {
+		w.issue(t, acme, "2021-03-31", item(t, "999999999999999.99", "EUR", 1))
+	}
+	w.project(t)
+	drafted, err := invoicing.ReadDrafted(t.Context(), w.pool, actor.TenantID)
+	require.NoError(t, err)
+	require.Equal(t, map[string]string{"EUR": "2999999999999999.97"}, drafted.Totals)
+	view, err := w.reader.Summary(t.Context(), actor.TenantID, acme.organisationID, 0)
+	require.NoError(t, err)
+	require.Equal(t, "EUR 2999999999999999.97", view.Value.Lines[0].SubTotal.String())
+	comparison, err := invoicing.Compare(t.Context(), w.pool, actor.TenantID)
+	require.NoError(t, err)
+	require.Empty(t, comparison.Differences)
+}

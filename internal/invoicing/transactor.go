@@ -13,6 +13,7 @@ import (
 	"github.com/contrail-events/contrail"
 	"github.com/contrail-events/contrail/domain"
 	"github.com/contrail-events/contrail/eventstore"
+	"github.com/contrail-events/contrail/eventstore/erasure"
 )
 
 // Transactor runs the domain's transactions on a pool. It holds no state and serves any number of goroutines.
@@ -21,9 +22,14 @@ type Transactor struct {
 	store *eventstore.Store
 }
 
+// TransactorConfig is what may be left out. The zero value works.
+type TransactorConfig struct {
+	Keys *erasure.Keyring // makes events readable that somebody has encrypted; nil: an aggregate that has one can't be read
+}
+
 // NewTransactor returns a transactor on a pool, which stays the caller's to close.
-func NewTransactor(pool *pgxpool.Pool) (*Transactor, error) {
-	store, err := eventstore.New(eventstore.Config{})
+func NewTransactor(pool *pgxpool.Pool, config TransactorConfig) (*Transactor, error) {
+	store, err := eventstore.New(eventstore.Config{Keys: config.Keys})
 	if err != nil {
 		return nil, err
 	}

@@ -23,7 +23,7 @@ var (
 
 func newTransactor(t *testing.T, pool *pgxpool.Pool) *invoicing.Transactor {
 	t.Helper()
-	transactor, err := invoicing.NewTransactor(pool)
+	transactor, err := invoicing.NewTransactor(pool, invoicing.TransactorConfig{})
 	require.NoError(t, err)
 	return transactor
 }

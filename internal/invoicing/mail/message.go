@@ -31,10 +31,10 @@ func (m Message) ID() string {
 // compose returns the mail in the form of RFC 5322, or an error marked with [contrail.Permanent]: an address that is none.
 func (m Message) compose() (*gomail.Msg, error) {
 	message := gomail.NewMsg()
-	if err := errors.Join(checkAddress(m.From), message.From(m.From.String())); err != nil {
+	if err := errors.Join(CheckAddress(m.From), message.From(m.From.String())); err != nil {
 		return nil, contrail.Permanent(fmt.Errorf("the sender's address: %w", err))
 	}
-	if err := errors.Join(checkAddress(m.To), message.To(m.To.String())); err != nil {
+	if err := errors.Join(CheckAddress(m.To), message.To(m.To.String())); err != nil {
 		return nil, contrail.Permanent(fmt.Errorf("the recipient's address: %w", err))
 	}
 	message.Subject(m.Subject)
@@ -46,8 +46,8 @@ func (m Message) compose() (*gomail.Msg, error) {
 	return message, nil
 }
 
-// checkAddress refuses what is more than an address, or less.
-func checkAddress(address netmail.Address) error {
+// CheckAddress refuses what is more than an address, or less. Quoted local parts, as in "a b"@example.org, are none.
+func CheckAddress(address netmail.Address) error {
 	parsed, err := netmail.ParseAddress(address.Address)
 	if err == nil && *parsed != (netmail.Address{Address: address.Address}) {
 		err = errors.New("it is no address alone")

@@ -2,8 +2,10 @@ package mail_test
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	netmail "net/mail"
@@ -144,6 +146,42 @@ func TestTimeIsUp(t *testing.T) {
 			require.Equal(t, c.class, classOf(t, err), "%v", err)
 		})
 	}
+}
+
+// A server whose answer has no end is not listened to for ever: what it says is kept whole in memory.
+func TestAnswerWithoutAnEnd(t *testing.T) {
+	t.Parallel()
+	const tooMuch = 64 << 20 // more than both sides' kernels hold
+	for name, c := range map[string]struct {
+		hook  func(*mailtest.Server, func(net.Conn) error)
+		class string
+	}{
+		"before the mail": {func(s *mailtest.Server, hook func(net.Conn) error) { s.OnRcpt = hook }, "temporary"},
+		"behind the mail": {func(s *mailtest.Server, hook func(net.Conn) error) { s.OnData = hook }, "ambiguous"},
+	} {
+		for _, encryption := range []mailtest.Encryption{mailtest.Plain, mailtest.STARTTLS, mailtest.TLS} {
+			t.Run(fmt.Sprintf("%s, encryption %d", name, encryption), func(t *testing.T) {
+				t.Parallel()
+				s := &mailtest.Server{Encryption: encryption}
+				written := make(chan int64, 1)
+				c.hook(s, func(conn net.Conn) error {
+					n, err := io.Copy(conn, io.LimitReader(endless{}, tooMuch))
+					written <- n
+					return err
+				})
+				_, err := start(t, s).Send(t.Context(), message())
+				require.Equal(t, c.class, classOf(t, err), "%.100v", err)
+				require.Less(t, <-written, int64(tooMuch))
+			})
+		}
+	}
+}
+
+// endless is an answer.
+type endless struct{}
+
+func (endless) Read(into []byte) (int, error) {
+	return copy(into, bytes.Repeat([]byte("x"), len(into))), nil
 }
 
 // A mail whose content breaks off must not be ended by what follows it: a server would take the half that it has.

@@ -35,7 +35,8 @@ CREATE TABLE invoicing.answers (
 CREATE INDEX answers_created_at ON invoicing.answers (created_at); -- for pruning
 
 -- Writes the rows that are missing, and those whose stream is ahead of them, and returns how many. It reads all events of the three
--- categories and locks only what it writes. Of two aggregates with one reference, which no service makes, the first keeps it.
+-- categories and locks only what it writes. Of two aggregates with one reference, which no service makes, the first keeps it; one that no service
+-- would take is none.
 -- +goose StatementBegin
 CREATE FUNCTION invoicing.fill_register() RETURNS bigint
 LANGUAGE plpgsql AS $$
@@ -64,10 +65,16 @@ BEGIN
              WHERE r.tenant_id = s.tenant_id AND r.kind = s.kind AND r.reference = s.reference AND r.reference <> '' AND r.id <> s.id
            ) AS first
     FROM streams s WHERE s.tenant_id <> '' AND s.status <> ''
+      AND greatest(length(s.tenant_id), length(s.organisation_id), length(s.contact_id)) <= 200 -- no service takes more, and no index holds any length
   )
   INSERT INTO invoicing.register AS r (tenant_id, kind, id, organisation_id, contact_id, reference, status, version)
-  SELECT n.tenant_id, n.kind, n.id, n.organisation_id, n.contact_id, CASE WHEN n.first THEN n.reference ELSE '' END, n.status, n.version
-  FROM named n ORDER BY n.tenant_id, n.kind, n.id
+  SELECT n.tenant_id, n.kind, n.id, n.organisation_id, n.contact_id, 
+    CASE WHEN n.first AND length(n.reference) <= 200 THEN n.reference ELSE '' END, n.status, n.version
+  FROM named n
+  WHERE NOT EXISTS (                             -- an upsert locks what it leaves as it is, too
+    SELECT FROM invoicing.register r WHERE r.tenant_id = n.tenant_id AND r.kind = n.kind AND r.id = n.id AND r.version >= n.version
+  )
+  ORDER BY n.tenant_id, n.kind, n.id
   ON CONFLICT (tenant_id, kind, id) DO UPDATE SET contact_id = excluded.contact_id, status = excluded.status, version = excluded.version
   WHERE r.version < excluded.version;
   GET DIAGNOSTICS written = ROW_COUNT;

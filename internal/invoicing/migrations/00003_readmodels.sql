@@ -50,8 +50,7 @@ CREATE TABLE invoicing.summary_organisations (
   name       text        NOT NULL,
   deleted_at timestamptz,
   version    bigint      NOT NULL
-);
-CREATE INDEX summary_organisations_tenant_id ON invoicing.summary_organisations (tenant_id, name, id);
+);                                                -- no index on the name, which may be too long for one: anybody may insert an event
 
 -- What is overdue is a question of the day, so it is a condition on an index and no column.
 CREATE TABLE invoicing.overdue_invoices (LIKE invoicing.summary_invoices INCLUDING ALL) WITH (fillfactor = 80);
