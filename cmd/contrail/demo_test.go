@@ -7,10 +7,12 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"net/http"
 	"os"
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -83,13 +85,21 @@ func TestDemoWithARealShop(t *testing.T) {
 // keep starts a demo that stays, and returns the variables that it says to export, and what ends it.
 func keep(t *testing.T, dir string) (env []string, end func()) {
 	t.Helper()
+	env, _, end = keepServing(t, dir)
+	return env, end
+}
+
+// keepServing is keep, and tells where the demo serves.
+func keepServing(t *testing.T, dir string) (env []string, api string, end func()) {
+	t.Helper()
 	demo := command(t, nil, "demo", "--keep", "--data-dir", dir)
 	var stderr bytes.Buffer
 	demo.Stderr = &stderr
 	stdout, err := demo.StdoutPipe()
 	require.NoError(t, err)
 	require.NoError(t, demo.Start())
-	return readExports(t, stdout), func() {
+	env, api = readExports(t, stdout)
+	return env, api, func() {
 		require.NoError(t, demo.Process.Signal(syscall.SIGTERM))
 		_, _ = io.Copy(io.Discard, stdout)
 		require.NoError(t, demo.Wait(), stderr.String())
@@ -101,14 +111,27 @@ func keep(t *testing.T, dir string) (env []string, end func()) {
 func TestDemoKeeps(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(pgtest.Dir(t), "demo")
-	env, end := keep(t, dir)
-	require.Len(t, env, 2)
+	env, api, end := keepServing(t, dir)
+	require.Len(t, env, 3)
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, api+"/accountify/invoice?limit=200", nil)
+	require.NoError(t, err)
+	request.Header.Set("X-Tenant-Id", strings.TrimPrefix(env[2], "CONTRAIL_TENANT="))
+	response, err := http.DefaultClient.Do(request)
+	require.NoError(t, err)
+	defer func() { _ = response.Body.Close() }()
+	page, err := io.ReadAll(response.Body)
+	require.NoError(t, err)
+	require.Equal(t, http.StatusOK, response.StatusCode)
+	require.Equal(t, 17, strings.Count(string(page), `"sub_total"`), "one is deleted")
 	text, err := command(t, env, "verify").CombinedOutput()
 	require.NoError(t, err, string(text))
 	require.Contains(t, string(text), "all 54 events")
 	text, err = command(t, env, "status").CombinedOutput()
 	require.NoError(t, err, string(text))
 	require.NotContains(t, string(text), "none; start one", "the demo's relay leads")
+	text, err = command(t, env, "invoices", "list", "--limit", "0", "--json").CombinedOutput()
+	require.NoError(t, err, string(text))
+	require.Equal(t, 17, bytes.Count(text, []byte("\n")), "one is deleted")
 	text, err = command(t, nil, "demo", "--data-dir", dir).CombinedOutput()
 	require.Error(t, err)
 	require.Contains(t, string(text), "folder in use by a running server")
@@ -183,21 +206,23 @@ func TestDemoCleansUp(t *testing.T) {
 	}
 }
 
-// readExports reads up to the end of what the demo prints, and returns the variables that it says to export.
-func readExports(t *testing.T, from io.Reader) []string {
+// readExports reads up to the end of what the demo prints, and returns the variables that it says to export, and where it serves.
+func readExports(t *testing.T, from io.Reader) (env []string, api string) {
 	t.Helper()
-	var env []string
 	lines := bufio.NewScanner(from)
 	for lines.Scan() {
 		if export, ok := strings.CutPrefix(strings.TrimSpace(lines.Text()), "export "); ok {
 			env = append(env, strings.ReplaceAll(export, "'", ""))
 		}
+		if found := regexp.MustCompile(`(http://\S+)/docs`).FindStringSubmatch(lines.Text()); found != nil {
+			api = found[1]
+		}
 		if strings.TrimSpace(lines.Text()) == "contrail status" {
-			return env
+			return env, api
 		}
 	}
 	t.Fatal("the demo ended without exports")
-	return nil
+	return nil, ""
 }
 
 // A signal in the middle ends the demo in order; a second one at once.

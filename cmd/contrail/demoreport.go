@@ -127,10 +127,10 @@ func (a *app) printComparison(c invoicing.Comparison) {
 }
 
 // printExports says how to connect. With --json it goes to standard error: standard output carries one object.
-func (a *app) printExports(s *servers, asJSON bool) error {
-	to := a.stdout
-	if asJSON {
-		to = a.stderr
+func (w *world) printExports(api string) error {
+	s, to := w.servers, w.app.stdout
+	if w.verb.JSON {
+		to = w.app.stderr
 	}
 	lines := []string{
 		"", "Everything keeps running until you press Ctrl-C. In another terminal:", "",
@@ -142,7 +142,9 @@ func (a *app) printExports(s *servers, asJSON bool) error {
 	if s.prefix != wire.DefaultPrefix {
 		lines = append(lines, "  export CONTRAIL_PREFIX="+quote(s.prefix))
 	}
-	lines = append(lines, "  contrail status")
+	lines = append(lines, "  export CONTRAIL_TENANT="+quote(w.actor.TenantID), "",
+		"  curl -H 'X-Tenant-Id: "+w.actor.TenantID+"' "+api+"/accountify/invoice     # every route: "+api+"/docs",
+		"  contrail invoices list", "  contrail status")
 	if s.scratch != "" {
 		lines = append(lines, "", "The database "+s.scratch+" stays after that: drop it when you are done.")
 	}

@@ -159,9 +159,13 @@ func (w *world) because(err error) error {
 	return err
 }
 
-// keep prints how to connect, and waits for a signal, which is no error, or for the failure of a part.
+// keep serves the API, prints how to connect, and waits for a signal, which is no error, or for the failure of a part.
 func (w *world) keep() error {
-	if err := w.app.told(w.app.printExports(w.servers, w.verb.JSON)); err != nil {
+	address, err := w.serve()
+	if err != nil {
+		return err
+	}
+	if err := w.app.told(w.printExports(address)); err != nil {
 		return err // what nobody knows of is not kept
 	}
 	w.kept = true
