@@ -250,5 +250,5 @@ func TestErasedEventsAreFolded(t *testing.T) {
 	f.memory.streams[stream.String()][0].Erased = true
 	found, err := f.contacts.Find(t.Context(), alice, id)
 	require.NoError(t, err)
-	require.Equal(t, contact.State{OrganisationID: organisationID}, found.State)
+	require.Equal(t, contact.State{ID: id, OrganisationID: organisationID}, found.State)
 }

@@ -22,7 +22,7 @@ import (
 )
 
 const (
-	patience = 20 * time.Second
+	patience = time.Minute
 	source   = "/contrail/test/01920000-0000-7000-8000-000000000001"
 )
 
