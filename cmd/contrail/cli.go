@@ -33,10 +33,12 @@ type cli struct {
 	DeadLetters   deadLettersVerb   `cmd:"" help:"List, show, requeue, discard and purge the events that a subscription could not handle."`
 	Deliveries    deliveriesVerb    `cmd:"" help:"List, show, redrive, cancel, recover and purge what subscribers do outside the database."`
 	Demo          demoVerb          `cmd:"" help:"Show the whole way: draft invoices, relay their events, handle them, verify."`
+	Doctor        doctorVerb        `cmd:"" help:"Examine both servers, the relays and the consumers, and say what endangers the promises."`
 	Drain         drainVerb         `cmd:"" help:"Relay all that is settled now, and say what is left."`
 	Events        eventsVerb        `cmd:"" help:"List, show, append, import, export and follow events."`
 	Invoices      invoicesVerb      `cmd:"" help:"Import, list and show the invoices of the worked example."`
 	Keys          keysVerb          `cmd:"" help:"Look after the keys of persons: list them, erase a person, change the key-encryption key."`
+	Load          loadVerb          `cmd:"" help:"Append events at a given rate, and time each from the append to a subscriber."`
 	Migrate       migrateVerb       `cmd:"" help:"Create or update Contrail's tables in a database."`
 	Parked        parkedVerb        `cmd:"" help:"List, show, requeue, discard and purge the events that a relay has left out."`
 	Projections   projectionsVerb   `cmd:"" help:"List, pause, resume and rebuild projections."`

@@ -57,7 +57,7 @@ func TestDemoWithARealShop(t *testing.T) {
 	input := filepath.Join(shared, "data", "chinook-invoices.jsonl")
 	began := time.Now()
 	report := runDemo(t, "--input", input, "--strict")
-	require.Less(t, time.Since(began), 15*time.Second)
+	require.Less(t, time.Since(began), time.Minute) // some seconds on a machine of its own; here other tests run beside it
 	require.EqualValues(t, 412, report.Invoices)
 	require.Equal(t, 2240, report.LineItems)
 	require.Equal(t, 59, report.Contacts)
