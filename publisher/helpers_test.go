@@ -149,5 +149,5 @@ func awaitCaughtUp(tb testing.TB, pool *pgxpool.Pool, js jetstream.JetStream) {
 	require.Eventually(tb, func() bool {
 		status, err := publisher.ReadStatus(context.Background(), pool, js, "EVENTS")
 		return err == nil && status.LagEvents == 0
-	}, patience, 5*time.Millisecond)
+	}, recovery, 5*time.Millisecond)
 }

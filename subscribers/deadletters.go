@@ -19,22 +19,32 @@ const (
 
 // deadLetters is the stream that takes them.
 type deadLetters struct {
-	js   jetstream.JetStream
-	name string
+	js     jetstream.JetStream
+	name   string
+	events string // the stream of the events
 }
 
 func (d deadLetters) prefix() string { return DeadLetterPrefix(d.name) }
 
-// ensure creates the stream if it is missing. One that exists is left as it is, but must take our subjects.
+// ensure creates the stream if it is missing, as safe as that of the events is; as long as there is none of those, there is nothing to bury. One that
+// exists is left as it is, but must take our subjects.
 func (d deadLetters) ensure(ctx context.Context) error {
 	there, err := d.isThere(ctx)
 	if there || err != nil {
 		return err
 	}
+	events, err := d.js.Stream(ctx, d.events)
+	switch {
+	case errors.Is(err, jetstream.ErrStreamNotFound):
+		return nil
+	case err != nil:
+		return fmt.Errorf("look up stream %s: %w", d.events, err)
+	}
+	like := events.CachedInfo().Config
 	_, err = d.js.CreateStream(ctx, jetstream.StreamConfig{
 		Name: d.name, Description: "Events that a Contrail subscription could not handle.",
 		Subjects: []string{d.prefix() + ".>"}, Retention: jetstream.LimitsPolicy, Storage: jetstream.FileStorage,
-		MaxAge: deadLettersKept, Duplicates: deadLettersDedup, AllowDirect: true,
+		MaxAge: deadLettersKept, Duplicates: deadLettersDedup, AllowDirect: true, Replicas: like.Replicas, Placement: like.Placement,
 	})
 	if !errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) {
 		if err != nil {

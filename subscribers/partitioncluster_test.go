@@ -9,10 +9,11 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/contrail-events/contrail/internal/natstest"
+	"github.com/contrail-events/contrail/internal/wire"
 	"github.com/contrail-events/contrail/subscribers"
 )
 
-// In a cluster the stream of the partitions and the members' bucket are as safe as the stream of the events, and what their leaders do when they change
+// In a cluster the stream of the partitions, the members' bucket and the dead letters are as safe as the stream of the events, and what their leaders do when they change
 // is of no consequence for order.
 func TestPartitionsInACluster(t *testing.T) {
 	t.Parallel()
@@ -32,7 +33,7 @@ func TestPartitionsInACluster(t *testing.T) {
 	}
 	w.shares(t, 2, 2)
 	bucket := "KV_" + subscribers.MemberBucket("EVENTS", "test")
-	for _, name := range []string{"EVENTS_test", bucket} {
+	for _, name := range []string{"EVENTS_test", bucket, wire.DefaultDeadLetters} {
 		stream, err := w.js.Stream(t.Context(), name)
 		require.NoError(t, err)
 		require.Equal(t, 3, stream.CachedInfo().Config.Replicas, name)

@@ -33,6 +33,9 @@ func (p *Projection) lead(ctx, working context.Context) error {
 	}
 	lose(err)
 	finished()
+	if errors.Is(err, context.Canceled) && ctx.Err() == nil {
+		return context.Cause(leading) //nolint:wrapcheck // what ended the term says more than what it has cut off
+	}
 	return err
 }
 

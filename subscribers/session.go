@@ -33,7 +33,7 @@ func newSession(sub *Subscription, feeds ...*feed) *session {
 	s := &session{
 		Subscription: sub,
 		feeds:        feeds,
-		letters:      deadLetters{js: sub.js, name: sub.config.DeadLetters},
+		letters:      deadLetters{js: sub.js, name: sub.config.DeadLetters, events: sub.config.Stream},
 		stopping:     make(chan struct{}),
 		broken:       make(chan error, 1),
 	}
