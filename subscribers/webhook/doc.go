@@ -16,8 +16,9 @@
 //
 //   - Order: the events of one stream reach an endpoint one after another, in the order in which they were planned, which is that of the stream
 //     (subscribers.Config.Partitions keeps it among processes, too). While one waits for its next attempt the stream's later ones wait, until it has
-//     ended. With a Concurrency of 1, the default, that is so for all events of the endpoint. A delivery that a person has sent again comes
-//     when it comes, and so does one that is held for a person.
+//     ended. With a Concurrency of 1, the default, that is so for all events of the endpoint, in the order in which their plans are committed: of
+//     several workers that plan side by side, any may be first. A delivery that a person has sent again comes when it comes, and so does one that is
+//     held for a person.
 //
 //   - Each endpoint stands for itself: its requests, its order, its circuit. One that hangs keeps none but its own events waiting, and no
 //     database connection meanwhile. An endpoint is held by one process at a time; those that share the durable divide the endpoints among them, and

@@ -29,7 +29,7 @@ type Endpoint struct {
 	Description string        `json:"description,omitempty"`
 	Categories  []string      `json:"categories,omitempty"` // of streams that it wants events of; empty: all
 	Types       []string      `json:"types,omitempty"`      // of events that it wants; empty: all
-	Concurrency int           `json:"concurrency"`          // requests at a time, 1 to 64, those of one stream in order. Default: 1, all in order
+	Concurrency int           `json:"concurrency"`          // requests at a time, 1 to 64, those of one stream in order. Default: 1, all in the order in which their plans were committed
 	Timeout     time.Duration `json:"-"`                    // for one request, 1 s to 30 s; timeout_seconds in JSON. Default: 15 s
 	MaxAttempts int           `json:"max_attempts"`         // of a delivery, 1 to 100. Default: 10
 	Private     bool          `json:"private"`              // it may be in a private network, or on this machine; Config.AllowPrivate is needed, too
