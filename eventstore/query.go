@@ -4,11 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/contrail-events/contrail"
+	"github.com/contrail-events/contrail/internal/sqltext"
 )
 
 // Query selects events for [Store.Read]. Its zero value selects all; fields that are set narrow it down together. Category, CorrelationID
@@ -51,49 +50,42 @@ func (q Query) Validate() error {
 	for _, kind := range q.Types {
 		faults = append(faults, contrail.Event{Type: kind}.Validate())
 	}
-	fault(!isText(q.CorrelationID), "CorrelationID is %q, must be UTF-8 without NUL", q.CorrelationID)
-	fault(!isText(q.TenantID), "TenantID is %q, must be UTF-8 without NUL", q.TenantID)
+	fault(!sqltext.IsText(q.CorrelationID), "CorrelationID is %q, must be UTF-8 without NUL", q.CorrelationID)
+	fault(!sqltext.IsText(q.TenantID), "TenantID is %q, must be UTF-8 without NUL", q.TenantID)
 	fault(!q.Since.IsZero() && !q.Before.IsZero() && !q.Since.Before(q.Before), "Since must be before Before")
 	return errors.Join(faults...)
 }
 
-// isText tells whether PostgreSQL takes s as a text.
-func isText(s string) bool { return utf8.ValidString(s) && !strings.ContainsRune(s, 0) }
-
 // condition is the part behind FROM, without its limit, for what lies above after and at or below until.
 func (q Query) condition(after, until contrail.Position) (text string, args []any) {
-	var clauses []string
-	where := func(clause string, arg any) {
-		args = append(args, arg)
-		clauses = append(clauses, strings.ReplaceAll(clause, "?", "$"+strconv.Itoa(len(args))))
-	}
-	where(`e.position > ?`, int64(after))
-	where(`e.position <= ?`, int64(until))
+	var where sqltext.Where
+	where.And(`e.position > ?`, int64(after))
+	where.And(`e.position <= ?`, int64(until))
 	if !q.Stream.IsZero() {
-		where(`e.stream = ?`, q.Stream.String())
+		where.And(`e.stream = ?`, q.Stream.String())
 	}
 	if q.Category != "" {
-		where(`split_part(e.stream, '-', 1) = ?`, q.Category)
+		where.And(`split_part(e.stream, '-', 1) = ?`, q.Category)
 	}
 	if len(q.Types) > 0 {
-		where(`e.type = ANY(?)`, q.Types)
+		where.And(`e.type = ANY(?)`, q.Types)
 	}
 	if q.CorrelationID != "" {
-		clauses = append(clauses, `e.metadata ? 'correlation_id'`) // for the planner: the index is a partial one
-		where(`e.metadata->>'correlation_id' = ?`, q.CorrelationID)
+		where.And(`e.metadata ? 'correlation_id'`) // for the planner: the index is a partial one
+		where.And(`e.metadata->>'correlation_id' = ?`, q.CorrelationID)
 	}
 	if q.TenantID != "" {
-		where(`e.metadata->>'tenant_id' = ?`, q.TenantID)
+		where.And(`e.metadata->>'tenant_id' = ?`, q.TenantID)
 	}
 	if !q.Since.IsZero() {
-		where(`e.recorded_at >= ?`, q.Since)
+		where.And(`e.recorded_at >= ?`, q.Since)
 	}
 	if !q.Before.IsZero() {
-		where(`e.recorded_at < ?`, q.Before)
+		where.And(`e.recorded_at < ?`, q.Before)
 	}
 	order := ` ORDER BY e.position`
 	if q.Backwards {
 		order += ` DESC`
 	}
-	return `WHERE ` + strings.Join(clauses, ` AND `) + order + ` LIMIT $` + strconv.Itoa(len(args)+1), args
+	return where.String() + order + ` LIMIT $` + strconv.Itoa(len(where.Args)+1), where.Args
 }

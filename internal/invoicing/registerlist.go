@@ -5,19 +5,18 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strconv"
-	"strings"
 
 	"github.com/jackc/pgx/v5"
 
 	"github.com/contrail-events/contrail"
 	"github.com/contrail-events/contrail/domain"
+	"github.com/contrail-events/contrail/internal/sqltext"
 )
 
 // listSQL walks the primary key, or the index of an organisation, a contact or a reference, and looks at each status on the way. For
 // each row it walks the stream in the unique index on (stream, version). The conditions and the limit follow.
 const listSQL = `SELECT r.kind || '-' || r.id, ARRAY(SELECT e.position FROM contrail.events e WHERE e.stream = r.kind || '-' || r.id)
-FROM invoicing.register r WHERE `
+FROM invoicing.register r`
 
 // listed is one aggregate of a list.
 type listed struct {
@@ -67,36 +66,31 @@ func (s session) streams(ctx context.Context, all []listed) ([][]contrail.Record
 }
 
 func listConditions(query domain.ListQuery) (text string, args []any) {
-	var clauses []string
-	where := func(clause string, arg any) {
-		args = append(args, arg)
-		clauses = append(clauses, strings.ReplaceAll(clause, "?", "$"+strconv.Itoa(len(args))))
-	}
-	where(`r.tenant_id = ?`, query.TenantID)
-	where(`r.kind = ?`, query.Kind)
+	var where sqltext.Where
+	where.And(`r.tenant_id = ?`, query.TenantID)
+	where.And(`r.kind = ?`, query.Kind)
 	if query.After != "" {
-		where(`r.id > ?`, query.After)
+		where.And(`r.id > ?`, query.After)
 	}
 	if query.OrganisationID != "" {
-		where(`r.organisation_id = ? AND r.organisation_id <> ''`, query.OrganisationID)
+		where.And(`r.organisation_id = ? AND r.organisation_id <> ''`, query.OrganisationID)
 	}
 	if query.ContactID != "" {
-		where(`r.contact_id = ? AND r.contact_id <> ''`, query.ContactID)
+		where.And(`r.contact_id = ? AND r.contact_id <> ''`, query.ContactID)
 	}
 	if query.Reference != "" {
-		where(`r.reference = ? AND r.reference <> ''`, query.Reference)
+		where.And(`r.reference = ? AND r.reference <> ''`, query.Reference)
 	}
 	switch {
 	case query.Status == "" && query.Reference != "":
 	case query.Status == "" || query.Status == domain.StatusLive:
-		where(`r.status <> ?`, domain.StatusDeleted)
+		where.And(`r.status <> ?`, domain.StatusDeleted)
 	default:
-		where(`r.status = ?`, query.Status)
+		where.And(`r.status = ?`, query.Status)
 	}
 	order := ` ORDER BY r.id`
 	if query.Reference != "" { // one at most has it: in a table that was never analyzed, the order would tempt the planner to walk the whole primary key
 		order = ""
 	}
-	args = append(args, query.Limit)
-	return strings.Join(clauses, ` AND `) + order + ` LIMIT $` + strconv.Itoa(len(args)), args
+	return where.String() + order + where.Bound(` LIMIT ?`, query.Limit), where.Args
 }

@@ -108,9 +108,9 @@ func lock(ctx context.Context, tx pgx.Tx, which Selection, usual []State) ([]row
 	where := which.where(usual)
 	statement := lockSQL + where.String() + lockOrder
 	if limit := which.limit(); limit > 0 {
-		statement += where.bound(` LIMIT ?`, limit)
+		statement += where.Bound(` LIMIT ?`, limit)
 	}
-	rows, err := tx.Query(ctx, statement+` FOR NO KEY UPDATE`, where.args...)
+	rows, err := tx.Query(ctx, statement+` FOR NO KEY UPDATE`, where.Args...)
 	if err != nil {
 		return nil, err //nolint:wrapcheck // decide wraps it
 	}

@@ -3,6 +3,8 @@ package parked
 import (
 	"errors"
 	"fmt"
+
+	"github.com/contrail-events/contrail/internal/sqltext"
 )
 
 // Decision is who decides, and why; both are kept beside the event until the next decision.
@@ -20,8 +22,8 @@ func (d Decision) validate(needsNote bool) error {
 		}
 	}
 	fault(d.By == "", "By is empty, must say who decides")
-	fault(!isText(d.By), "By is %q, must be UTF-8 without NUL", d.By)
+	fault(!sqltext.IsText(d.By), "By is %q, must be UTF-8 without NUL", d.By)
 	fault(needsNote && d.Note == "", "Note is empty, must say why the events shall never be published")
-	fault(!isText(d.Note), "Note is %q, must be UTF-8 without NUL", d.Note)
+	fault(!sqltext.IsText(d.Note), "Note is %q, must be UTF-8 without NUL", d.Note)
 	return errors.Join(faults...)
 }

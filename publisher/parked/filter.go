@@ -3,11 +3,9 @@ package parked
 import (
 	"errors"
 	"fmt"
-	"strconv"
-	"strings"
-	"unicode/utf8"
 
 	"github.com/contrail-events/contrail"
+	"github.com/contrail-events/contrail/internal/sqltext"
 )
 
 // Filter selects events. Fields that are set narrow it down together.
@@ -33,7 +31,7 @@ func (f Filter) Validate() error {
 			faults = append(faults, fmt.Errorf("parked.Filter: "+format, args...))
 		}
 	}
-	fault(!isText(f.Relay), "Relay is %q, must be UTF-8 without NUL", f.Relay)
+	fault(!sqltext.IsText(f.Relay), "Relay is %q, must be UTF-8 without NUL", f.Relay)
 	for _, state := range f.States {
 		fault(!state.Valid(), "States has %q, which is none of %v", state, States())
 	}
@@ -63,58 +61,28 @@ func (f Filter) or(usual []State) Filter {
 
 // where is what the filter says, in the words of contrail.parked p alone. Where the events are those that wait for something, it walks the
 // index parked_open, else the primary key.
-func (f Filter) where() *where {
-	w := &where{}
+func (f Filter) where() *sqltext.Where {
+	w := &sqltext.Where{}
 	if f.Relay != "" {
-		w.and(`p.relay = ?`, f.Relay)
+		w.And(`p.relay = ?`, f.Relay)
 	}
 	if len(f.States) > 0 {
-		w.and(`p.state = ANY(?)`, f.States)
+		w.And(`p.state = ANY(?)`, f.States)
 	}
 	if len(f.Reasons) > 0 {
-		w.and(`p.reason = ANY(?)`, f.Reasons)
+		w.And(`p.reason = ANY(?)`, f.Reasons)
 	}
 	if !f.Stream.IsZero() {
-		w.and(`p.stream = ?`, f.Stream.String())
+		w.And(`p.stream = ?`, f.Stream.String())
 	}
 	if f.Category != "" {
-		w.and(`split_part(p.stream, '-', 1) = ?`, f.Category)
+		w.And(`split_part(p.stream, '-', 1) = ?`, f.Category)
 	}
 	if f.After > 0 {
-		w.and(`p.position > ?`, int64(f.After))
+		w.And(`p.position > ?`, int64(f.After))
 	}
 	if f.Until > 0 {
-		w.and(`p.position <= ?`, int64(f.Until))
+		w.And(`p.position <= ?`, int64(f.Until))
 	}
 	return w
 }
-
-// where is a condition that grows, and its arguments.
-type where struct {
-	clauses []string
-	args    []any
-}
-
-// and adds a condition in which each question mark stands for an argument.
-func (w *where) and(clause string, args ...any) {
-	w.clauses = append(w.clauses, w.bound(clause, args...))
-}
-
-// bound gives the arguments their numbers.
-func (w *where) bound(text string, args ...any) string {
-	for _, arg := range args {
-		w.args = append(w.args, arg)
-		text = strings.Replace(text, "?", "$"+strconv.Itoa(len(w.args)), 1)
-	}
-	return text
-}
-
-func (w *where) String() string {
-	if len(w.clauses) == 0 {
-		return ""
-	}
-	return ` WHERE ` + strings.Join(w.clauses, ` AND `)
-}
-
-// isText tells whether PostgreSQL takes s as a text.
-func isText(s string) bool { return utf8.ValidString(s) && !strings.ContainsRune(s, 0) }

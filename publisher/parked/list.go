@@ -71,10 +71,10 @@ func readPage(ctx context.Context, db Querier, filter Filter, last *Event, size 
 		beyond, order = `<`, ` ORDER BY p.relay DESC, p.position DESC`
 	}
 	if last != nil {
-		where.and(`(p.relay, p.position) `+beyond+` (?, ?)`, last.Relay, int64(last.Position))
+		where.And(`(p.relay, p.position) `+beyond+` (?, ?)`, last.Relay, int64(last.Position))
 	}
-	statement := `SELECT ` + columns + joined + where.String() + order + where.bound(` LIMIT ?`, size)
-	rows, err := db.Query(ctx, statement, where.args...)
+	statement := `SELECT ` + columns + joined + where.String() + order + where.Bound(` LIMIT ?`, size)
+	rows, err := db.Query(ctx, statement, where.Args...)
 	if err != nil {
 		return nil, err
 	}

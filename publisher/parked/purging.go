@@ -99,16 +99,16 @@ func days(d time.Duration) string {
 // lock locks the next ones: of those that are named all, and else only those that are purged.
 func (p *purge) lock(ctx context.Context, tx pgx.Tx, limit int64) ([]candidate, error) {
 	where := p.which.where(purgeable())
-	isOld := where.bound(isOldSQL, p.keep.OlderThan.Seconds())
+	isOld := where.Bound(isOldSQL, p.keep.OlderThan.Seconds())
 	if p.which.filter != nil {
-		where.and(isOld)
-		where.and(`(NOT ` + isExcuseSQL + ` OR ` + isWordySQL + `)`)
+		where.And(isOld)
+		where.And(`(NOT ` + isExcuseSQL + ` OR ` + isWordySQL + `)`)
 	}
 	if p.last != nil {
-		where.and(`(p.relay, p.position) > (?, ?)`, p.last.relay, p.last.position)
+		where.And(`(p.relay, p.position) > (?, ?)`, p.last.relay, p.last.position)
 	}
 	rows, err := tx.Query(ctx, `SELECT `+rowColumns+`, `+isOld+`, `+isExcuseSQL+`, `+isWordySQL+` FROM contrail.parked p`+
-		where.String()+lockOrder+where.bound(` LIMIT ?`, limit)+` FOR UPDATE OF p`, where.args...)
+		where.String()+lockOrder+where.Bound(` LIMIT ?`, limit)+` FOR UPDATE OF p`, where.Args...)
 	if err != nil {
 		return nil, err //nolint:wrapcheck // Purge wraps it
 	}

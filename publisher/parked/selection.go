@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/contrail-events/contrail"
+	"github.com/contrail-events/contrail/internal/sqltext"
 )
 
 // Selection is which events are to be changed. Make one with [At], [Seen] or [Matching]; the zero value selects nothing.
@@ -45,7 +46,7 @@ func Matching(filter Filter) Selection { return Selection{filter: &filter} }
 func (s Selection) validate(verb string, legal []State) error {
 	var faults []error
 	for _, k := range s.keys() {
-		if k.relay == "" || !isText(k.relay) {
+		if k.relay == "" || !sqltext.IsText(k.relay) {
 			faults = append(faults, fmt.Errorf("parked.Selection: the relay of position %d is %q, must name a JetStream stream", k.position, k.relay))
 		}
 		if k.position < 1 {
@@ -68,13 +69,13 @@ func (s Selection) validate(verb string, legal []State) error {
 }
 
 // where selects by key, or by what the filter says.
-func (s Selection) where(usual []State) *where {
+func (s Selection) where(usual []State) *sqltext.Where {
 	if s.filter != nil {
 		return s.filter.or(usual).where()
 	}
 	relays, positions := columnsOf(s.keys())
-	w := &where{}
-	w.and(`(p.relay, p.position) IN (SELECT * FROM unnest(?::text[], ?::bigint[]))`, relays, positions)
+	w := &sqltext.Where{}
+	w.And(`(p.relay, p.position) IN (SELECT * FROM unnest(?::text[], ?::bigint[]))`, relays, positions)
 	return w
 }
 

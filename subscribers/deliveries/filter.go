@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/contrail-events/contrail"
+	"github.com/contrail-events/contrail/internal/sqltext"
 )
 
 // Filter selects deliveries. Fields that are set narrow it down together.
@@ -45,7 +46,7 @@ func (f Filter) Validate() error {
 	for _, field := range []struct{ name, text string }{
 		{"Tenant", f.Tenant}, {"Consumer", f.Consumer}, {"Channel", f.Channel}, {"Recipient", f.Recipient}, {"Type", f.Type},
 	} {
-		fault(!isText(field.text), "%s is %q, must be UTF-8 without NUL", field.name, field.text)
+		fault(!sqltext.IsText(field.text), "%s is %q, must be UTF-8 without NUL", field.name, field.text)
 	}
 	for _, state := range f.States {
 		fault(!slices.Contains(States(), state), "States has %q, which is none of %v", state, States())
@@ -54,7 +55,7 @@ func (f Filter) Validate() error {
 		fault(!slices.Contains(Standings(), standing), "Standings has %q, which is none of %v", standing, Standings())
 	}
 	for _, reason := range f.Reasons {
-		fault(!isText(string(reason)), "Reasons has %q, must be UTF-8 without NUL", reason)
+		fault(!sqltext.IsText(string(reason)), "Reasons has %q, must be UTF-8 without NUL", reason)
 	}
 	if !f.Stream.IsZero() {
 		err := f.Stream.Validate()
@@ -67,42 +68,42 @@ func (f Filter) Validate() error {
 
 // where is what the filter says of a delivery d, its event e and its last attempt a. With a consumer and states it walks the index
 // deliveries_list, with an event deliveries_event, else the primary key.
-func (f Filter) where() *where {
-	w := &where{}
+func (f Filter) where() *sqltext.Where {
+	w := &sqltext.Where{}
 	for _, field := range []struct{ column, value string }{
 		{`d.tenant`, f.Tenant}, {`d.consumer`, f.Consumer}, {`d.channel`, f.Channel}, {`d.recipient`, f.Recipient}, {`e.type`, f.Type},
 	} {
 		if field.value != "" {
-			w.and(field.column+` = ?`, field.value)
+			w.And(field.column+` = ?`, field.value)
 		}
 	}
 	if len(f.States) > 0 {
-		w.and(`d.state = ANY(?)`, f.States)
+		w.And(`d.state = ANY(?)`, f.States)
 	}
 	if len(f.Standings) > 0 {
 		var states []State // for the index
 		for _, standing := range f.Standings {
 			states = append(states, standing.states()...)
 		}
-		w.and(`d.state = ANY(?) AND `+standingSQL+` = ANY(?)`, states, f.Standings)
+		w.And(`d.state = ANY(?) AND `+standingSQL+` = ANY(?)`, states, f.Standings)
 	}
 	if len(f.Reasons) > 0 {
-		w.and(`d.reason = ANY(?)`, f.Reasons)
+		w.And(`d.reason = ANY(?)`, f.Reasons)
 	}
 	if f.Event != uuid.Nil {
-		w.and(`d.event = ?`, f.Event)
+		w.And(`d.event = ?`, f.Event)
 	}
 	if !f.Stream.IsZero() {
-		w.and(`e.stream = ?`, f.Stream.String())
+		w.And(`e.stream = ?`, f.Stream.String())
 	}
 	if !f.Since.IsZero() {
-		w.and(`d.planned_at >= ?`, f.Since)
+		w.And(`d.planned_at >= ?`, f.Since)
 	}
 	if !f.Until.IsZero() {
-		w.and(`d.planned_at < ?`, f.Until)
+		w.And(`d.planned_at < ?`, f.Until)
 	}
 	if f.LastRound {
-		w.and(`NOT EXISTS (SELECT FROM ` + laterSQL + `)`)
+		w.And(`NOT EXISTS (SELECT FROM ` + laterSQL + `)`)
 	}
 	return w
 }

@@ -49,9 +49,9 @@ func readPage(ctx context.Context, db Querier, filter Filter, size int64) ([]Rec
 		beyond, order = `d.id > ?`, ` ORDER BY d.id`
 	}
 	if filter.After != uuid.Nil {
-		where.and(beyond, filter.After)
+		where.And(beyond, filter.After)
 	}
-	rows, err := db.Query(ctx, `SELECT `+recordColumns+recordJoined+where.String()+order+where.bound(` LIMIT ?`, size), where.args...)
+	rows, err := db.Query(ctx, `SELECT `+recordColumns+recordJoined+where.String()+order+where.Bound(` LIMIT ?`, size), where.Args...)
 	if err != nil {
 		return nil, err
 	}

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"github.com/contrail-events/contrail/internal/sqltext"
 )
 
 // Order is what a person decides about a delivery, and why; both are kept in its timeline.
@@ -36,7 +38,7 @@ func (o Order) Validate() error {
 		switch {
 		case strings.TrimSpace(part.text) == "":
 			faults = append(faults, fmt.Errorf("deliveries.Order: %s is empty, %s", part.field, part.missing))
-		case !isText(part.text):
+		case !sqltext.IsText(part.text):
 			faults = append(faults, fmt.Errorf("deliveries.Order: %s is %q, must be UTF-8 without NUL", part.field, part.text))
 		case len(part.text) > MaxOrderBytes:
 			faults = append(faults, fmt.Errorf("deliveries.Order: %s has %d bytes, must have %d at most", part.field, len(part.text), MaxOrderBytes))

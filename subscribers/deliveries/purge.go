@@ -8,6 +8,8 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+
+	"github.com/contrail-events/contrail/internal/sqltext"
 )
 
 // Defaults of a [Retention].
@@ -67,8 +69,8 @@ func (r Retention) validate() error {
 			faults = append(faults, fmt.Errorf("deliveries.Retention: "+format, args...))
 		}
 	}
-	fault(!isText(r.Tenant), "Tenant is %q, must be UTF-8 without NUL", r.Tenant)
-	fault(!isText(r.Consumer), "Consumer is %q, must be UTF-8 without NUL", r.Consumer)
+	fault(!sqltext.IsText(r.Tenant), "Tenant is %q, must be UTF-8 without NUL", r.Tenant)
+	fault(!sqltext.IsText(r.Consumer), "Consumer is %q, must be UTF-8 without NUL", r.Consumer)
 	fault(r.OlderThan < 0, "OlderThan is %s, must not be negative", r.OlderThan)
 	fault(r.Limit < 0, "Limit is %d, must not be negative", r.Limit)
 	fault(r.Batch < 0, "Batch is %d, must not be negative", r.Batch)

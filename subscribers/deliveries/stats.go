@@ -32,7 +32,7 @@ func Stats(ctx context.Context, db Querier, filter Filter) ([]Stat, error) {
 		return nil, fmt.Errorf("count deliveries: %w", err)
 	}
 	where := filter.where()
-	rows, err := db.Query(ctx, statsSQL+where.String()+statsOrder, where.args...)
+	rows, err := db.Query(ctx, statsSQL+where.String()+statsOrder, where.Args...)
 	if err != nil {
 		return nil, fmt.Errorf("count deliveries: %w", err)
 	}

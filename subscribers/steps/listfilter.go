@@ -5,7 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
-	"unicode/utf8"
+
+	"github.com/contrail-events/contrail/internal/sqltext"
 )
 
 // Filter selects runs. Fields that are set narrow it down together; the zero value selects all.
@@ -39,7 +40,7 @@ func (f Filter) Validate() error {
 	for _, text := range []struct{ field, value string }{
 		{"Workflow", f.Workflow}, {"Tenant", f.Tenant}, {"KeyPrefix", f.KeyPrefix}, {"ErrorContains", f.ErrorContains}, {"Before", f.Before},
 	} {
-		fault(!isText(text.value), "%s is %q, must be UTF-8 without NUL", text.field, text.value)
+		fault(!sqltext.IsText(text.value), "%s is %q, must be UTF-8 without NUL", text.field, text.value)
 	}
 	fault(!f.Since.IsZero() && !f.Until.IsZero() && !f.Since.Before(f.Until), "Since is %s, must be before Until %s",
 		f.Since.Format(time.RFC3339), f.Until.Format(time.RFC3339))
@@ -54,9 +55,6 @@ func (f Filter) args() []any {
 		f.Statuses, f.Workflow, f.Tenant, f.KeyPrefix, orNull(f.Since), orNull(f.Until), f.Failing, f.Overdue.Seconds(), f.ErrorContains,
 	}
 }
-
-// isText tells whether PostgreSQL can hold it.
-func isText(text string) bool { return utf8.ValidString(text) && !slices.Contains([]byte(text), 0) }
 
 // Statuses are all there are, those of runs that go on first.
 func Statuses() []Status {

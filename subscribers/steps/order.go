@@ -8,6 +8,8 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+
+	"github.com/contrail-events/contrail/internal/sqltext"
 )
 
 // Order is who decides about a run, and why. Both are kept in its log.
@@ -97,7 +99,7 @@ func (v verb) give(ctx context.Context, db Beginner, key string, order Order) (O
 }
 
 func lockRun(ctx context.Context, tx pgx.Tx, key, tenant string) (Record, error) {
-	if !isText(key) || !isText(tenant) {
+	if !sqltext.IsText(key) || !sqltext.IsText(tenant) {
 		return Record{}, ErrNotFound
 	}
 	rows, err := tx.Query(ctx, lockRunSQL, key, tenant)

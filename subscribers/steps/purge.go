@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/contrail-events/contrail/internal/sqltext"
 )
 
 // Retention says which runs [Purge] deletes: those that ended long ago and are narrowed down by what else is set.
@@ -34,7 +36,7 @@ func (r Retention) Validate() error {
 		fault(!status.Ended(), "Statuses has %q, which is none of %v", status, []Status{Finished, Failed, Cancelled})
 	}
 	for _, text := range append([]string{r.Workflow, r.Tenant}, r.Keys...) {
-		fault(!isText(text), "%q must be UTF-8 without NUL", text)
+		fault(!sqltext.IsText(text), "%q must be UTF-8 without NUL", text)
 	}
 	fault(r.Batch < 0, "Batch is %d, must not be negative", r.Batch)
 	fault(r.Limit < 0, "Limit is %d, must not be negative", r.Limit)

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/contrail-events/contrail/internal/sqltext"
 )
 
 // Timeline is a run with all that is known of it.
@@ -58,7 +60,7 @@ func Explain(ctx context.Context, db Querier, key string, look Look) (Timeline, 
 	if look.Entries <= 0 {
 		look.Entries = defaultEntries
 	}
-	if !isText(key) || !isText(look.Tenant) {
+	if !sqltext.IsText(key) || !sqltext.IsText(look.Tenant) {
 		return Timeline{}, fmt.Errorf("explain run %q: %w", shortened(key), ErrNotFound)
 	}
 	rows, err := db.Query(ctx, explainSQL, key, look.Tenant, look.Entries)
