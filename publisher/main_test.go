@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
-	"runtime"
 	"runtime/debug"
 	"strconv"
 	"syscall"
@@ -35,10 +34,7 @@ func TestMain(m *testing.M) {
 		}
 		return
 	}
-	flag.Parse()
-	if given := flag.Lookup("test.parallel"); given.Value.String() == strconv.Itoa(runtime.GOMAXPROCS(0)) {
-		_ = given.Value.Set("6") // most of these tests wait, for time-outs and for one another
-	}
+	pgtest.WaitTogether() // most of these tests wait for time-outs, and for one another
 	if flag.Lookup("test.bench").Value.String() != "" {
 		pgtest.Main(m) // the stock pipeline leaves goroutines behind
 	}

@@ -1,10 +1,7 @@
 package subscribers_test
 
 import (
-	"flag"
 	"os"
-	"runtime"
-	"strconv"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -20,14 +17,6 @@ func TestMain(m *testing.M) {
 		runAdvisoryChild(role)
 		runChild(role)
 	}
-	waitTogether()
+	pgtest.WaitTogether()
 	goleak.VerifyTestMain(pgtest.M{M: m}, natstest.LeftBehind()...)
-}
-
-// waitTogether lets more tests run side by side than there are processors, unless somebody has said how many: most of their time they wait for servers.
-func waitTogether() {
-	flag.Parse()
-	if given := flag.Lookup("test.parallel"); given.Value.String() == strconv.Itoa(runtime.GOMAXPROCS(0)) {
-		_ = given.Value.Set("6")
-	}
 }

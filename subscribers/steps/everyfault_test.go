@@ -171,12 +171,7 @@ func TestFaultChild(t *testing.T) { //nolint:paralleltest // it is alone in its 
 	}
 	var c faultChild
 	require.NoError(t, json.NewDecoder(strings.NewReader(told)).Decode(&c))
-	c.Fault.Kill = func() {
-		self, err := os.FindProcess(os.Getpid())
-		require.NoError(t, err)
-		require.NoError(t, self.Kill())
-		select {}
-	}
+	c.Fault.Kill = pgfault.KillSelf
 	w, err := openFaultWorld(t.Context(), c.URL, c.Dir)
 	require.NoError(t, err)
 	defer w.pool.Close()
