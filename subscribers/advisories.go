@@ -22,16 +22,8 @@ const (
 // metadataDurable is in the metadata of a consumer of advisories, beside metadataStream: the subscription's Durable.
 const metadataDurable = "contrail-durable"
 
-// advised are the subjects of the advisories on the session's consumers, each under that of its kind.
-func (s *session) advised() map[string][]string {
-	subjects := map[string][]string{}
-	for _, kind := range []string{subjectExhausted, subjectTerminated} {
-		for _, feed := range s.feeds {
-			subjects[kind] = append(subjects[kind], kind+"."+feed.stream+"."+feed.name)
-		}
-	}
-	return subjects
-}
+// advisoryKinds are in one order for all processes: those that create the stream at the same time have to ask for the same one.
+func advisoryKinds() []string { return []string{subjectExhausted, subjectTerminated} }
 
 // advisories makes sure that a stream takes the advisories on the session's consumers, and returns a consumer of the subscription's for each that
 // does: it is one, unless somebody takes the two kinds in different ones.
@@ -46,7 +38,7 @@ func (s *session) advisories(ctx context.Context) ([]jetstream.Consumer, error) 
 			return nil, err
 		}
 		if len(missing) > 0 {
-			return nil, s.unadvised(missing, refused)
+			return nil, s.unadvised(ctx, missing, refused)
 		}
 	}
 	consumers := make([]jetstream.Consumer, 0, len(takers))
@@ -63,9 +55,10 @@ func (s *session) advisories(ctx context.Context) ([]jetstream.Consumer, error) 
 // advisoryTakers are the streams that take the advisories, whoever made them, with the subjects; and the kinds of which some are not taken.
 func (s *session) advisoryTakers(ctx context.Context) (takers map[string][]string, missing []string, err error) {
 	takers = map[string][]string{}
-	for kind, subjects := range s.advised() {
+	for _, kind := range advisoryKinds() {
 		untaken := false
-		for _, subject := range subjects {
+		for _, feed := range s.feeds {
+			subject := kind + "." + feed.stream + "." + feed.name
 			switch taker, err := s.js.StreamNameBySubject(ctx, subject); {
 			case errors.Is(err, jetstream.ErrStreamNotFound):
 				untaken = true
@@ -100,14 +93,22 @@ func (s *session) createAdvisoryStream(ctx context.Context, kinds []string) erro
 }
 
 // unadvised is about advisories that no stream takes. Without them an event could be lost in silence, so the subscription does not run.
-func (s *session) unadvised(missing []string, refused error) error {
+func (s *session) unadvised(ctx context.Context, missing []string, refused error) error {
 	refusal, answered := errors.AsType[*jetstream.APIError](refused)
 	switch {
+	case errors.Is(refused, jetstream.ErrStreamNameAlreadyInUse) && s.isBeingMade(ctx):
+		return fmt.Errorf("stream %s for the broker's advisories is being made by somebody else, in another way", advisoryStream) // to be looked at once it is there
 	case answered && refusal.Code < 500 && !errors.Is(refused, jetstream.ErrStreamNotFound), refused == nil, s.isForbidden(refused):
 		return misconfigured("no stream takes all advisories of the broker on subjects %v.>, and %s can't be created (%w); "+
 			"let whoever may do so create it with these subjects, or let one stream take all of them", missing, advisoryStream, orRefused(refused))
 	}
 	return fmt.Errorf("create stream %s for the broker's advisories: %w", advisoryStream, refused)
+}
+
+// isBeingMade tells whether the cluster has given out the stream's name, and nobody can look the stream up yet.
+func (s *session) isBeingMade(ctx context.Context) bool {
+	_, err := s.js.Stream(ctx, advisoryStream)
+	return errors.Is(err, jetstream.ErrStreamNotFound)
 }
 
 func orRefused(err error) error {

@@ -55,3 +55,29 @@ func TestPartitionsInACluster(t *testing.T) {
 	require.Eventually(t, func() bool { return j.count(t) >= count }, 3*patience, 10*time.Millisecond)
 	j.check(t, count)
 }
+
+// Processes that start at the same time on a cluster ask for the same stream of advisories: it is refused to none, though none can look it up yet.
+func TestSubscriptionsThatStartTogetherInACluster(t *testing.T) {
+	t.Parallel()
+	const count = 12
+	cluster := natstest.Cluster(t, 3)
+	w := &world{js: cluster.JetStream(t)}
+	_, err := w.js.CreateStream(t.Context(), jetstream.StreamConfig{Name: "EVENTS", Subjects: []string{"events.>"}, Replicas: 3})
+	require.NoError(t, err)
+	cluster.Await("EVENTS")
+	subs := make([]*subscribers.Subscription, count)
+	for i := range subs {
+		subs[i] = (&world{js: cluster.JetStream(t)}).subscribe(t, subscribers.Config{Durable: fmt.Sprintf("test%d", i)})
+		subscribers.Handle(subs[i], succeed)
+	}
+	for _, sub := range subs {
+		run(t, sub)
+	}
+	require.Eventually(t, func() bool {
+		stream, err := w.js.Stream(t.Context(), advisoryStream)
+		if err != nil {
+			return false
+		}
+		return stream.CachedInfo().State.Consumers == count
+	}, 3*patience, 10*time.Millisecond)
+}
