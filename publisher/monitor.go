@@ -65,6 +65,7 @@ type monitor struct {
 	mu         sync.Mutex
 	state      string
 	registered bool      // the row was there
+	inserted   bool      // a row may be there: what was answered to the last insert may not have arrived
 	over       bool      // run has ended, or the row was deleted: it is not registered anew
 	tried      time.Time // the last beat; by the wall clock, as the next
 	beaten     time.Time // the last beat that succeeded
@@ -199,6 +200,9 @@ func (m *monitor) correct(told string) {
 }
 
 func (m *monitor) register(ctx context.Context, conn *pgx.Conn, state string) error {
+	m.mu.Lock()
+	m.inserted = true
+	m.mu.Unlock()
 	server, err := insertRow(ctx, conn, m.id, m.config, state)
 	if err != nil {
 		return err
@@ -252,10 +256,10 @@ func (m *monitor) gone(ctx context.Context, server time.Time) (command string) {
 // deregister deletes the row. No beat writes another after that.
 func (m *monitor) deregister(ctx context.Context) {
 	m.mu.Lock()
-	registered := m.registered
+	inserted := m.inserted
 	m.over = true
 	m.mu.Unlock()
-	if !registered {
+	if !inserted {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
