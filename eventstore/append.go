@@ -23,7 +23,7 @@ const again = `WHERE e.stream = $1 AND e.version BETWEEN $2 AND $3 ORDER BY e.ve
 // the store and will reach the stream; when it rolls back, none will. Any number of streams may be appended to in one transaction.
 //
 // Metadata that ctx carries ([contrail.WithMetadata], and OpenTelemetry's active span) goes into every event that does not have those keys
-// itself. What comes back is the events as recorded, with their positions and versions; their data are as given, where PostgreSQL may write the
+// itself: that of the append's own span where Config.Tracer makes one. What comes back is the events as recorded, with their positions and versions; their data are as given, where PostgreSQL may write the
 // same JSON otherwise. Appending the same ids again at the same versions, with the same types and data, is not an error: the events that stand
 // there come back.
 //
@@ -37,9 +37,12 @@ func (s *Store) Append(
 	if tx == nil {
 		return nil, nilTransaction(stream)
 	}
-	return s.append(ctx, stream, expected, events, func(statement string, args ...any) (erasure.Rows, error) {
+	ctx, ended := s.telemetry.begin(ctx, stream, len(events))
+	recorded, err := s.append(ctx, stream, expected, events, func(statement string, args ...any) (erasure.Rows, error) {
 		return tx.Query(ctx, statement, args...) //nolint:rowserrcheck,sqlclosecheck // collect does both
 	})
+	ended(recorded, err)
+	return recorded, err
 }
 
 // AppendSQL is [Store.Append] for a transaction of database/sql, and so for sqlx, bun, GORM and others that can hand over theirs. The
@@ -50,10 +53,13 @@ func (s *Store) AppendSQL(
 	if tx == nil {
 		return nil, nilTransaction(stream)
 	}
-	return s.append(ctx, stream, expected, events, func(statement string, args ...any) (erasure.Rows, error) {
+	ctx, ended := s.telemetry.begin(ctx, stream, len(events))
+	recorded, err := s.append(ctx, stream, expected, events, func(statement string, args ...any) (erasure.Rows, error) {
 		rows, err := tx.QueryContext(ctx, statement, args...) //nolint:rowserrcheck // collect does
 		return sqlRows{rows}, err                             //nolint:wrapcheck // append wraps it
 	})
+	ended(recorded, err)
+	return recorded, err
 }
 
 func nilTransaction(stream contrail.StreamID) error {

@@ -44,7 +44,7 @@ func TestMigrateByEightAtOnce(t *testing.T) {
 	require.Equal(t, []string{
 		"00001_events.sql", "00002_relays.sql", "00003_consumers.sql", "00004_reading.sql", "00005_snapshots.sql", "00006_keys.sql",
 		"00007_offsets.sql", "00008_imports.sql", "00009_parked.sql", "00010_processes.sql", "00011_inbox.sql", "00012_projections.sql",
-		"00013_deliveries.sql", "00014_runs.sql", "00015_webhooks.sql",
+		"00013_deliveries.sql", "00014_runs.sql", "00015_webhooks.sql", "00016_operating.sql",
 	}, applied, "each once, in order")
 	require.NoError(t, eventstore.Check(t.Context(), pool))
 }

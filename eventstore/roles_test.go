@@ -141,9 +141,24 @@ func TestRoleThatReads(t *testing.T) {
 	requireRefused(t, pool,
 		`INSERT INTO contrail.events (stream, version, type, data) VALUES ('invoice-42', 2, 'B', '{}')`,
 		`UPDATE contrail.events SET data = '{}'`, `DELETE FROM contrail.events`, `TRUNCATE contrail.events`,
-		`SELECT FROM contrail.keys`, `SELECT FROM contrail.snapshots`, `SELECT FROM contrail.inbox`, `SELECT FROM contrail.imports`,
+		`SELECT FROM contrail.keys`, `SELECT FROM contrail.snapshots`, `SELECT FROM contrail.inbox_pages`, `SELECT FROM contrail.imports`,
 		`UPDATE contrail.relays SET position = 0`, `SELECT nextval('contrail.events_position_seq')`,
+		`DELETE FROM contrail.inbox`, `INSERT INTO contrail.audit (who, role, action, target) VALUES ('ada', 'operator', 'relay.pause', 'x')`,
 	)
+	_, err = pool.Exec(ctx, `SELECT consumer, position, handled_at FROM contrail.inbox, contrail.audit`)
+	require.NoError(t, err)
+}
+
+// What people do is written down by who may operate, completed, and never deleted.
+func TestRoleThatOperatesKeepsTheAudit(t *testing.T) {
+	t.Parallel()
+	pool := login(t, granted(t), "contrail_operate")
+	var id int64
+	require.NoError(t, pool.QueryRow(t.Context(), `INSERT INTO contrail.audit (who, role, action, target) VALUES ('ada', 'operator', 'relay.pause', 'relay here:1')
+		RETURNING id`).Scan(&id))
+	_, err := pool.Exec(t.Context(), `UPDATE contrail.audit SET ended_at = now(), outcome = 'done' WHERE id = $1`, id)
+	require.NoError(t, err)
+	requireRefused(t, pool, `DELETE FROM contrail.audit`, `TRUNCATE contrail.audit`)
 }
 
 func TestRoleThatRelays(t *testing.T) {

@@ -5,6 +5,8 @@ import (
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
+	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/contrail-events/contrail/eventstore/erasure"
 )
@@ -27,6 +29,12 @@ type Config struct {
 	// Keys encrypt the data of events that name a [contrail.Event] DataSubject, and decrypt it for readers; nil: such events are refused by
 	// Append ([ErrNoKeys]), and read as they are stored, with Sealed set.
 	Keys *erasure.Keyring
+
+	// Tracer makes a span of each append, whose context the events carry on; nil: no spans, and the events carry the context of the active span.
+	Tracer trace.TracerProvider
+
+	// Meter counts and times appends, as contrail.append.duration; nil: nobody does.
+	Meter metric.MeterProvider
 }
 
 // Store appends events and loads streams. It holds no connection: each call is given the transaction or the pool to work on, so one
@@ -35,6 +43,7 @@ type Store struct {
 	maxEventBytes int
 	keys          *erasure.Keyring
 	source        string // what it selects from
+	telemetry     *telemetry
 }
 
 // New returns a store, or an error that names every faulty field of cfg.
@@ -49,5 +58,9 @@ func New(cfg Config) (*Store, error) {
 	if cfg.Keys != nil {
 		source = fromEventsWithKeys
 	}
-	return &Store{maxEventBytes: cfg.MaxEventBytes, keys: cfg.Keys, source: source}, nil
+	told, err := newTelemetry(cfg.Tracer, cfg.Meter)
+	if err != nil {
+		return nil, fmt.Errorf("eventstore.Config: Meter: %w", err)
+	}
+	return &Store{maxEventBytes: cfg.MaxEventBytes, keys: cfg.Keys, source: source, telemetry: told}, nil
 }

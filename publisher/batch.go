@@ -3,6 +3,7 @@ package publisher
 import (
 	"context"
 	"encoding/json"
+	"time"
 
 	"github.com/ThreeDotsLabs/watermill"
 	"github.com/ThreeDotsLabs/watermill/message"
@@ -18,7 +19,9 @@ type batch struct {
 	through contrail.Position // where the cursor is once they are published
 	resent  []string          // what each is marked as, for events that are published out of their order; nil for all others
 
-	sent      bool     // set by the sink before the message is acked
+	sent         bool      // set by the sink before the message is acked
+	acknowledged time.Time // when that was
+
 	done      int      // how many of the events are published for certain, where that is known one by one
 	sequence  uint64   // of the last event in the stream, likewise; 0 where the destination has no sequences
 	sequences []uint64 // of each event that is marked, likewise

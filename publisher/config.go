@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/ThreeDotsLabs/watermill/message"
+	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/contrail-events/contrail/eventstore"
 	"github.com/contrail-events/contrail/internal/wire"
@@ -64,11 +66,26 @@ type Config struct {
 	// handler fails is sent again, and one that fails with [contrail.Permanent] is halved until the event is found that is refused.
 	Middlewares []message.HandlerMiddleware
 	Hooks       Hooks
+	// Heartbeat is how often the relay tells how it fares, takes what it is told and looks after its stream, or a fifth later; 0 means 5 s. From 1 s to
+	// 5 s: more would break the promise that a leader whose Wake polls, and that has vanished, is replaced within 15 s, and that a relay obeys within 6 s.
+	Heartbeat time.Duration
+
 	// Identity names this relay to people; "" means host:pid.
 	Identity string
 	// Logger is told of changes of state (info), retries (warn) and batches (debug); nil means silence.
 	Logger *slog.Logger
+
+	// Tracer makes a span of each batch, and one of each event whose own trace is sampled; nil: no spans.
+	Tracer trace.TracerProvider
+	// Meter counts and times what the relay does, as contrail.published and others; nil: nobody does.
+	Meter metric.MeterProvider
 }
+
+// Bounds of Config.Heartbeat; the upper one is its default.
+const (
+	minHeartbeat = time.Second
+	maxHeartbeat = 5 * time.Second
+)
 
 func (c Config) withDefaults() Config {
 	setDefault(&c.Stream, wire.DefaultStream)
@@ -81,6 +98,7 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.Attempts, 8)
 	setDefault(&c.RetryMin, 50*time.Millisecond)
 	setDefault(&c.RetryMax, 5*time.Second)
+	setDefault(&c.Heartbeat, maxHeartbeat)
 	setDefault(&c.Identity, identity())
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
@@ -129,6 +147,8 @@ func (c Config) validate() error {
 	fault(c.BatchBytes < 0, "BatchBytes is %d, must not be negative", c.BatchBytes)
 	fault(c.InFlight < 0, "InFlight is %d, must not be negative", c.InFlight)
 	fault(c.AckTimeout < 0, "AckTimeout is %s, must not be negative", c.AckTimeout)
+	fault(c.Heartbeat < minHeartbeat || c.Heartbeat > maxHeartbeat,
+		"Heartbeat is %s, must be %s to %s, so that others take over, and the relay obeys, in time", c.Heartbeat, minHeartbeat, maxHeartbeat)
 	if err := c.Wake.Validate(); err != nil {
 		fault(true, "Wake: %w", err)
 	}

@@ -33,11 +33,14 @@ const (
 )
 
 const (
-	// patienceWithLeader is how long the monitor waits for somebody else's beat before it beats itself.
-	patienceWithLeader = heartbeat + heartbeat/5
+	// beatTimeout bounds the wait for a connection, and for the answer, of what the monitor asks by itself.
+	beatTimeout = 5 * time.Second
 	// memory is how long a row whose relay does not beat is kept. A relay that finds its row gone after a longer time was asleep, not deleted.
 	memory = 24 * time.Hour
 )
+
+// patienceWithLeader is how long the monitor waits for somebody else's beat before it beats itself.
+func (c Config) patienceWithLeader() time.Duration { return c.Heartbeat + c.Heartbeat/5 }
 
 // pulse is what a relay learns from a beat.
 type pulse struct {
@@ -59,6 +62,7 @@ type monitor struct {
 
 	anchored   atomic.Int64 // the position of an event that must stay what it is
 	statistics *statistics
+	telemetry  *telemetry // may be nil
 	dumps      *dumps
 	soon       chan struct{} // something is to be told, or done, at once
 
@@ -77,7 +81,7 @@ type monitor struct {
 func newMonitor(pool *pgxpool.Pool, broker *nats.Conn, cfg Config, obey func(command string)) *monitor {
 	return &monitor{
 		id: uuid.New(), pool: pool, broker: broker, config: cfg, obey: obey,
-		statistics: newStatistics(), dumps: newDumps(), soon: make(chan struct{}, 1), state: stateStandby,
+		statistics: newStatistics(cfg.Heartbeat), dumps: newDumps(), soon: make(chan struct{}, 1), state: stateStandby,
 	}
 }
 
@@ -117,7 +121,7 @@ func (m *monitor) keep(ctx context.Context) {
 
 // withConn lends a connection of the pool's for one statement.
 func (m *monitor) withConn(ctx context.Context, use func(context.Context, *pgx.Conn) error) error {
-	ctx, cancel := context.WithTimeout(ctx, heartbeat)
+	ctx, cancel := context.WithTimeout(ctx, beatTimeout)
 	defer cancel()
 	conn, err := m.pool.Acquire(ctx)
 	if err != nil {
@@ -279,7 +283,7 @@ func (m *monitor) due() bool {
 func (m *monitor) rest() time.Duration {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return patienceWithLeader - wallClock().Sub(m.tried).Abs()
+	return m.config.patienceWithLeader() - wallClock().Sub(m.tried).Abs()
 }
 
 // enter tells what the relay does now: stateLeading, stateStandby, statePaused or stateStopping. Everybody else learns it at once.
@@ -295,17 +299,23 @@ func (m *monitor) enter(state string) {
 	}
 }
 
-// published counts n events that the broker has acknowledged, the last of which is last; at is the position up to which the stream is
-// complete. A last event without a time is not measured, nor one that does not move that position.
-func (m *monitor) published(n int, last contrail.Recorded, at contrail.Position) {
-	m.statistics.addPublished(n, last, at)
+// published counts the events of a batch that the broker has acknowledged; at is the position up to which the stream is complete. An old event on its
+// second way, and one without a time, are not measured.
+func (m *monitor) published(ctx context.Context, b *batch, at contrail.Position) {
+	m.telemetry.addPublished(ctx, b, m.statistics.addPublished(b, at))
 }
 
-// left counts n events that were left out.
-func (m *monitor) left(n int) { m.statistics.addParked(n) }
+// left counts events that were left out.
+func (m *monitor) left(ctx context.Context, left []Left) {
+	m.statistics.addParked(len(left))
+	m.telemetry.addLeft(ctx, left)
+}
 
 // retried counts an error after which the relay begins again.
-func (m *monitor) retried(err error) { m.statistics.addRetried(err) }
+func (m *monitor) retried(ctx context.Context, err error) {
+	m.statistics.addRetried(err)
+	m.telemetry.addRetried(ctx)
+}
 
 // hurry has run look at once.
 func (m *monitor) hurry() {

@@ -100,7 +100,7 @@ func TestBeat(t *testing.T) {
 				SELECT 'test-1', n, 'Counted', '{}', now() - interval '1 hour' FROM generate_series(1, 5) n`)
 			execute(t, pool, `INSERT INTO contrail.relays (stream, position, requests, paused_at) VALUES ('EVENTS', 2, 7, now())`)
 			execute(t, pool, `UPDATE contrail.relay_processes SET command = 'pause', command_by = 'ada', beat_at = now() - interval '1 hour'`)
-			m.statistics.addPublished(2, event(1, time.Now().Add(-time.Minute)), 2)
+			m.statistics.addPublished(acknowledged(event(1, time.Now()), event(1, time.Now().Add(-time.Minute))), 2)
 			m.statistics.addParked(3)
 			m.statistics.addRetried(context.DeadlineExceeded)
 			got, err = m.beat(t.Context(), conn)
@@ -111,16 +111,21 @@ func TestBeat(t *testing.T) {
 				Relay, State, LastError               string
 				Published, Parked, Retried, LagEvents int64
 				Latency, LagSeconds, DatabaseRTT      float64
+				P50, P90, P99, Max                    float64
 			}
 			var command *string
 			require.NoError(t, pool.QueryRow(t.Context(), `SELECT relay, state, last_error, published, parked, retried, lag_events, latency, lag_seconds,
-					database_rtt, command FROM contrail.relay_processes WHERE id = $1::uuid AND beat_at > now() - interval '1 minute'`, m.id.String()).
+					database_rtt, command, latency_p50, latency_p90, latency_p99, latency_max FROM contrail.relay_processes WHERE id = $1::uuid AND beat_at > now() - interval '1 minute'`, m.id.String()).
 				Scan(&row.Relay, &row.State, &row.LastError, &row.Published, &row.Parked, &row.Retried, &row.LagEvents, &row.Latency, &row.LagSeconds,
-					&row.DatabaseRTT, &command))
+					&row.DatabaseRTT, &command, &row.P50, &row.P90, &row.P99, &row.Max))
 			require.Nil(t, command)
 			require.Equal(t, []any{"EVENTS", "leading", "context deadline exceeded"}, []any{row.Relay, row.State, row.LastError})
 			require.Equal(t, []int64{2, 3, 1, 3}, []int64{row.Published, row.Parked, row.Retried, row.LagEvents})
 			require.InDelta(t, 60, row.Latency, 30)
+			require.Less(t, row.P50, 30.0, "of two events one was fast")
+			require.InDelta(t, 60, row.P90, 30)
+			require.InDelta(t, 60, row.P99, 30)
+			require.InDelta(t, 60, row.Max, 30)
 			require.InDelta(t, 3600, row.LagSeconds, 30)
 			require.Positive(t, row.DatabaseRTT)
 
@@ -147,7 +152,7 @@ func TestLag(t *testing.T) {
 	execute(t, pool, `INSERT INTO contrail.relays (stream, position) VALUES ('EVENTS', 2)`)
 	require.EqualValues(t, 0, lag())
 	m.enter(stateLeading)
-	m.published(1, event(1, time.Now()), 1)
+	m.published(t.Context(), acknowledged(event(1, time.Now())), 1)
 	require.EqualValues(t, 1, lag(), "the leader's cursor may be saved a little later, or earlier")
 	m.enter(stateStandby)
 	require.EqualValues(t, 0, lag())
@@ -380,7 +385,7 @@ func TestMetricsWhileEveryBatchFails(t *testing.T) {
 	}, patient, 5*time.Millisecond)
 	require.NoError(t, server.Close())
 	for n := range 10 {
-		m.retried(context.DeadlineExceeded)
+		m.retried(t.Context(), context.DeadlineExceeded)
 		before := ask[time.Time](t, pool, `SELECT beat_at FROM contrail.relay_processes`)
 		m.hasten()
 		require.Eventually(t, func() bool {

@@ -38,7 +38,8 @@ const (
 		), told AS (
 			SELECT * FROM jsonb_to_record($3::jsonb) AS t(state text, published bigint, parked bigint, retried bigint, position bigint,
 				rate double precision, latency double precision, cpu double precision, rss bigint,
-				database_rtt double precision, broker_rtt double precision, last_error text)
+				database_rtt double precision, broker_rtt double precision, last_error text,
+				latency_p50 double precision, latency_p90 double precision, latency_p99 double precision, latency_max double precision)
 		), settled AS MATERIALIZED (
 			SELECT contrail.horizon() AS horizon
 		), place AS (
@@ -56,7 +57,8 @@ const (
 		), beat AS (
 			UPDATE contrail.relay_processes p SET beat_at = clock_timestamp(), command = NULL, state = told.state, published = told.published,
 				parked = told.parked, retried = told.retried, rate = told.rate, latency = told.latency, lag_events = lag.events, lag_seconds = lag.seconds,
-				cpu = told.cpu, rss = told.rss, database_rtt = told.database_rtt, broker_rtt = told.broker_rtt, last_error = told.last_error
+				cpu = told.cpu, rss = told.rss, database_rtt = told.database_rtt, broker_rtt = told.broker_rtt, last_error = told.last_error,
+				latency_p50 = told.latency_p50, latency_p90 = told.latency_p90, latency_p99 = told.latency_p99, latency_max = told.latency_max
 			FROM mine, told, lag WHERE p.id = mine.id
 			RETURNING mine.command, mine.command_by
 		)
@@ -146,7 +148,7 @@ func (c Config) settings() map[string]any {
 		"prefix": c.Prefix, "subject": c.Subject, "format": c.Format.String(), "fence": c.Fence.String(), "name": c.Name, "replicas": c.Replicas,
 		"on_permanent": c.OnPermanent.String(), "attempts": c.Attempts, "batch_events": c.BatchEvents, "batch_bytes": c.BatchBytes, "in_flight": c.InFlight,
 		"ack_timeout": c.AckTimeout.String(), "wake": c.Wake.String(), "retry_min": c.RetryMin.String(), "retry_max": c.RetryMax.String(),
-		"middlewares": len(c.Middlewares),
+		"heartbeat": c.Heartbeat.String(), "middlewares": len(c.Middlewares),
 	}
 }
 

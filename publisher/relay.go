@@ -3,6 +3,7 @@ package publisher
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"sync/atomic"
 
@@ -22,6 +23,7 @@ type Relay struct {
 	js        jetstream.JetStream // nil for any other destination
 	watermill message.Publisher   // nil for JetStream
 	config    Config
+	telemetry *telemetry
 	valve     valve
 
 	running atomic.Pointer[monitor] // of the run that is under way
@@ -63,7 +65,11 @@ func newRelay(relay *Relay, cfg Config, missing bool, fault string) (*Relay, err
 	if faults != nil {
 		return nil, faults
 	}
-	relay.config, relay.hook, relay.exclusive, relay.progress = cfg, func(string) {}, true, &progress{}
+	told, err := newTelemetry(cfg, relay.js != nil)
+	if err != nil {
+		return nil, fmt.Errorf("publisher.Config: Meter: %w", err)
+	}
+	relay.config, relay.telemetry, relay.hook, relay.exclusive, relay.progress = cfg, told, func(string) {}, true, &progress{}
 	return relay, nil
 }
 
@@ -98,6 +104,8 @@ func (r *Relay) Run(ctx context.Context) error {
 	}
 	running := &Relay{pool: r.pool, config: r.config, to: to, progress: r.progress, hook: r.hook, exclusive: r.exclusive}
 	running.monitor = newMonitor(r.pool, conn, r.config, func(command string) { r.obey(command, stop) })
+	running.monitor.telemetry = r.telemetry
+	r.telemetry.start(ctx)
 	r.running.Store(running.monitor)
 	defer r.running.Store(nil)
 	beats, ended := context.WithCancel(context.WithoutCancel(ctx)) // until what is in flight is settled

@@ -45,7 +45,7 @@ func (s *source) leave(ctx context.Context, left []Left, holds bool) error {
 			slog.String("event_stream", one.Event.Stream.String()), slog.String("state", string(one.State)),
 			slog.String("reason", string(one.Reason)), slog.Int("attempts", one.Attempts), slog.String("error", one.Error))
 	}
-	s.monitor.left(len(left))
+	s.monitor.left(ctx, left)
 	s.config.onParked(ctx, left)
 	return nil
 }

@@ -21,8 +21,9 @@ func (l *lead) session(ctx context.Context, published func()) error {
 	if err != nil {
 		return err
 	}
+	l.monitor.telemetry.addFound(ctx, recorded, at)
 	l.config.Logger.InfoContext(ctx, "relaying", slogStream(l.config.Stream), slogPosition(at.position), slogSequence(at.sequence))
-	to := &sink{to: l.to.carrier(l, at), turns: newTurnstile()}
+	to := &sink{to: l.to.carrier(l, at), turns: newTurnstile(), telemetry: l.monitor.telemetry}
 	defer to.to.close()
 	from, err := newSource(ctx, l, at, to.turns.stop)
 	if err != nil {

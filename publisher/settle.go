@@ -83,7 +83,7 @@ func (s *source) tell(ctx context.Context, b *batch) {
 	if last := b.events[n-1]; b.resent == nil && last.Position == s.at.position {
 		s.anchorTo(last.Position, last.ID.String())
 	}
-	s.monitor.published(n, b.events[n-1], s.at.position)
+	s.monitor.published(ctx, b, s.at.position)
 	s.suspects.forget(b.events...)
 	s.config.onPublished(ctx, b)
 }
@@ -112,7 +112,7 @@ func (s *source) drain(ctx context.Context) error {
 
 // savePart saves how far a batch came that has failed, where that is known.
 func (s *source) savePart(ctx context.Context, failed *batch) error {
-	part := &batch{events: failed.events[:failed.done], through: failed.events[failed.done-1].Position}
+	part := &batch{events: failed.events[:failed.done], through: failed.events[failed.done-1].Position, acknowledged: time.Now()}
 	if failed.resent != nil {
 		part.resent, part.through, part.sequences = failed.resent[:failed.done], failed.through, failed.sequences[:failed.done]
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/ThreeDotsLabs/watermill/message"
 )
@@ -11,8 +12,9 @@ import (
 // sink is the Watermill publisher at the forwarder's end. Batches arrive in goroutines of their own: they are sent in the order of their
 // numbers, and wait for their outcome side by side.
 type sink struct {
-	to    carrier
-	turns *turnstile
+	to        carrier
+	turns     *turnstile
+	telemetry *telemetry
 }
 
 // Publish publishes the batches in the messages' contexts; the topic is not used, since each event has a subject of its own. Any error
@@ -52,12 +54,27 @@ func (s *sink) publish(ctx context.Context, b *batch) error {
 		s.turns.stop(err)
 		return err
 	}
-	b.sent = true
+	b.sent, b.acknowledged = true, time.Now()
 	return nil
 }
 
-// watch is the outermost middleware: it notes which batch a middleware of the application's has refused.
+// watch is the outermost middleware: it times each batch, and notes which one a middleware of the application's has refused.
 func (s *sink) watch(next message.HandlerFunc) message.HandlerFunc {
+	next = s.blame(next)
+	return func(msg *message.Message) (produced []*message.Message, err error) {
+		ctx, ended := s.telemetry.began(msg.Context(), batchOf(msg))
+		msg.SetContext(ctx)
+		err = errPanicked
+		defer func() { ended(err) }()
+		produced, err = next(msg)
+		return produced, err
+	}
+}
+
+// errPanicked says of a batch that a middleware has panicked; Watermill's router takes that for an error.
+var errPanicked = errors.New("a middleware has panicked")
+
+func (s *sink) blame(next message.HandlerFunc) message.HandlerFunc {
 	return func(msg *message.Message) ([]*message.Message, error) {
 		produced, err := next(msg)
 		if err == nil {

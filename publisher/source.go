@@ -197,6 +197,7 @@ func (s *source) horizon(ctx context.Context) (contrail.Position, error) {
 func (s *source) beat(ctx context.Context) error { return s.learn(ctx, s.monitor.beat) }
 
 func (s *source) learn(ctx context.Context, ask func(context.Context, *pgx.Conn) (pulse, error)) error {
+	s.progress.loop.turn(s.inFlight)
 	ctx, cancel := s.config.queryContext(ctx)
 	defer cancel()
 	pulse, err := ask(ctx, s.conn)

@@ -33,12 +33,17 @@ type report struct {
 	DatabaseRTT float64            `json:"database_rtt"`
 	BrokerRTT   float64            `json:"broker_rtt"`
 	LastError   string             `json:"last_error"`
+
+	percentiles
 }
 
 // statistics are a relay's counters and measurements. All methods may be called at once, and none waits for anybody, but for measure.
 type statistics struct {
+	every time.Duration // between two measurements
+
 	mu       sync.Mutex
 	report   report
+	taking   latencies
 	skew     time.Duration // what the database's clock is ahead of ours
 	counted  int64         // published when the rate was taken last
 	taken    time.Time     // when that was
@@ -46,18 +51,26 @@ type statistics struct {
 	cpu      float64       // seconds of CPU used by then
 }
 
-func newStatistics() *statistics { return &statistics{taken: time.Now()} }
+func newStatistics(every time.Duration) *statistics {
+	return &statistics{every: every, taking: newLatencies(), taken: time.Now()}
+}
 
-func (s *statistics) addPublished(n int, last contrail.Recorded, at contrail.Position) {
-	now := time.Now()
+// addPublished counts the events of a batch, and returns the clock that measures them.
+func (s *statistics) addPublished(b *batch, at contrail.Position) (measured clock) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.report.Published += int64(n)
-	resent := s.report.Position != nil && *s.report.Position == at // an old event, on its second way
-	s.report.Position = &at
-	if !resent && !last.RecordedAt.IsZero() {
-		s.report.Latency = max(now.Add(s.skew).Sub(last.RecordedAt), 0).Seconds()
+	s.report.Published += int64(len(b.events))
+	if b.resent == nil { // otherwise these are old events, on their second way
+		measured.acknowledged = b.acknowledged.Add(s.skew)
 	}
+	s.report.Position = &at
+	for _, event := range b.events {
+		if took, known := measured.latency(event); known {
+			s.taking.add(took)
+			s.report.Latency = took.Seconds()
+		}
+	}
+	return measured
 }
 
 func (s *statistics) addParked(n int) {
@@ -92,6 +105,7 @@ func (s *statistics) tell(state string) report {
 		s.report.Rate = float64(s.report.Published-s.counted) / elapsed.Seconds()
 		s.counted, s.taken = s.report.Published, now
 	}
+	s.report.percentiles = s.taking.take(s.report.percentiles)
 	told := s.report
 	told.State = state
 	return told
@@ -110,7 +124,7 @@ func (s *statistics) answered(sent, received, clock time.Time) {
 func (s *statistics) rest() time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return heartbeat - time.Since(s.measured)
+	return s.every - time.Since(s.measured)
 }
 
 // measure asks the system for this process's use of CPU and memory, and the broker for an answer, which may take brokerPatience. What nobody

@@ -20,15 +20,20 @@ func event(position int64, recordedAt time.Time) contrail.Recorded {
 	return contrail.Recorded{Position: contrail.Position(position), RecordedAt: recordedAt}
 }
 
+// acknowledged is a batch of events that was acknowledged just now.
+func acknowledged(events ...contrail.Recorded) *batch {
+	return &batch{events: events, acknowledged: time.Now()}
+}
+
 // A rate is taken over the time between two beats, unless they follow each other so closely that it would mean nothing.
 func TestRate(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := newStatistics()
-		s.addPublished(100, contrail.Recorded{}, 100)
+		s := newStatistics(maxHeartbeat)
+		s.addPublished(acknowledged(make([]contrail.Recorded, 100)...), 100)
 		time.Sleep(2 * time.Second) //nolint:forbidigo // the bubble's clock
 		require.InDelta(t, 50, s.tell(stateLeading).Rate, 0.001)
-		s.addPublished(100, contrail.Recorded{}, 200)
+		s.addPublished(acknowledged(make([]contrail.Recorded, 100)...), 200)
 		time.Sleep(time.Millisecond) //nolint:forbidigo // likewise
 		require.InDelta(t, 50, s.tell(stateLeading).Rate, 0.001)
 		time.Sleep(time.Second - time.Millisecond) //nolint:forbidigo // likewise
@@ -43,17 +48,19 @@ func TestLatencyByTheDatabasesClock(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		for _, skew := range []time.Duration{-time.Hour, 0, time.Hour} {
-			s := newStatistics()
+			s := newStatistics(maxHeartbeat)
 			sent := time.Now()
 			s.answered(sent, sent.Add(4*time.Millisecond), sent.Add(2*time.Millisecond+skew))
-			s.addPublished(1, event(1, time.Now().Add(skew-30*time.Millisecond)), 1)
+			s.addPublished(acknowledged(event(1, time.Now().Add(skew-30*time.Millisecond))), 1)
 			require.InDelta(t, 0.030, s.tell(stateLeading).Latency, 1e-9)
 			require.InDelta(t, 0.004, s.tell(stateLeading).DatabaseRTT, 1e-9)
-			s.addPublished(1, contrail.Recorded{}, 2)
+			s.addPublished(acknowledged(contrail.Recorded{}), 2)
 			require.InDelta(t, 0.030, s.tell(stateLeading).Latency, 1e-9, "an event without a time is not measured")
-			s.addPublished(1, event(1, time.Now().Add(skew-time.Hour)), 2)
+			again := acknowledged(event(1, time.Now().Add(skew-time.Hour)))
+			again.resent = []string{"requeue"}
+			s.addPublished(again, 2)
 			require.InDelta(t, 0.030, s.tell(stateLeading).Latency, 1e-9, "nor one that is published again, behind the cursor")
-			s.addPublished(1, event(3, time.Now().Add(skew+time.Second)), 3)
+			s.addPublished(acknowledged(event(3, time.Now().Add(skew+time.Second))), 3)
 			require.Zero(t, s.tell(stateLeading).Latency, "nothing is acknowledged before it was appended")
 		}
 	})
@@ -62,11 +69,11 @@ func TestLatencyByTheDatabasesClock(t *testing.T) {
 // CPU is what was used between two measurements, in cores.
 func TestUsage(t *testing.T) {
 	t.Parallel()
-	s := newStatistics()
+	s := newStatistics(maxHeartbeat)
 	s.measure(t.Context(), nil)
 	require.Zero(t, s.tell(stateLeading).CPU, "nothing to compare with")
 	require.Positive(t, s.tell(stateLeading).RSS)
-	require.InDelta(t, heartbeat, s.rest(), float64(heartbeat))
+	require.InDelta(t, maxHeartbeat, s.rest(), float64(maxHeartbeat))
 	for began := time.Now(); time.Since(began) < 50*time.Millisecond; { // burns
 	}
 	s.measure(t.Context(), nil)
@@ -77,7 +84,7 @@ func TestUsage(t *testing.T) {
 // The last error is text that PostgreSQL keeps, and stays when things have mended.
 func TestLastError(t *testing.T) {
 	t.Parallel()
-	s := newStatistics()
+	s := newStatistics(maxHeartbeat)
 	s.addRetried(errors.New("b\x00ad\xff" + strings.Repeat("ü", maxErrorBytes)))
 	text := s.tell(stateLeading).LastError
 	require.True(t, strings.HasPrefix(text, "badü"))
@@ -91,13 +98,13 @@ func TestLastError(t *testing.T) {
 // Whoever counts, nothing is lost, and whoever reads meanwhile sees counters that only grow.
 func TestCountersAtomic(t *testing.T) {
 	t.Parallel()
-	s := newStatistics()
+	s := newStatistics(maxHeartbeat)
 	var counting sync.WaitGroup
 	var over atomic.Bool
 	for range 8 {
 		counting.Go(func() {
 			for n := range 1000 {
-				s.addPublished(2, event(int64(n), time.Now()), 1)
+				s.addPublished(acknowledged(event(int64(n), time.Now()), event(int64(n), time.Now())), 1)
 				s.addParked(1)
 				s.addRetried(context.Canceled)
 			}

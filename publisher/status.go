@@ -32,6 +32,9 @@ type Status struct {
 	Paused   bool      `json:"paused"`                    // nothing is published until a person resumes the stream
 	Appender *Appender `json:"oldest_appender,omitempty"` // who holds the horizon back, if somebody does
 
+	LagAbout bool `json:"lag_about,omitempty"` // LagEvents was not counted to its end: positions that nobody has got are in it
+	OpenMore bool `json:"open_more,omitempty"` // there are more than Parked, Held and Requeued tell: they were not counted further
+
 	ends bool // the stream ends with an event of the store's
 }
 
@@ -44,17 +47,28 @@ type Appender struct {
 }
 
 const statusSQL = `SELECT coalesce(max(e.position), 0), contrail.leader($1), coalesce((SELECT lost FROM contrail.relays WHERE stream = $1), 0),
-		coalesce((SELECT position FROM contrail.relays WHERE stream = $1), 0)
+		coalesce((SELECT position FROM contrail.relays WHERE stream = $1), 0), coalesce((SELECT sequence FROM contrail.relays WHERE stream = $1), 0)
 	FROM (SELECT position FROM contrail.events ORDER BY position DESC LIMIT 1) e`
 
-// parkedSQL uses the index parked_open.
-const parkedSQL = `SELECT count(*) FILTER (WHERE state = 'parked'), count(*) FILTER (WHERE state = 'held'), count(*) FILTER (WHERE state = 'requeued'),
-		EXISTS (SELECT FROM contrail.relays WHERE stream = $1 AND paused_at IS NOT NULL)
-	FROM contrail.parked WHERE relay = $1 AND state IN ('parked', 'held', 'requeued')`
+const (
+	// By the index parked_open, up to a bound; null: all.
+	parkedSQL = `SELECT count(*) FILTER (WHERE state = 'parked'), count(*) FILTER (WHERE state = 'held'), count(*) FILTER (WHERE state = 'requeued'),
+			EXISTS (SELECT FROM contrail.relays WHERE stream = $1 AND paused_at IS NOT NULL)
+		FROM (SELECT state FROM contrail.parked WHERE relay = $1 AND state IN ('parked', 'held', 'requeued') LIMIT $2) AS open`
 
-const lagSQL = `SELECT count(*), coalesce(extract(epoch FROM clock_timestamp() - min(recorded_at)), 0)::float8
-	FROM contrail.events e WHERE position > $1
-		AND NOT EXISTS (SELECT FROM contrail.parked p WHERE p.relay = $2 AND p.position = e.position AND p.state <> 'published')`
+	lagSQL = `SELECT count(*), coalesce(extract(epoch FROM clock_timestamp() - min(recorded_at)), 0)::float8
+		FROM contrail.events e WHERE position > $1
+			AND NOT EXISTS (SELECT FROM contrail.parked p WHERE p.relay = $2 AND p.position = e.position AND p.state <> 'published')`
+
+	// The next so many events, whatever they are, and each of them in contrail.parked, by the primary keys of both: a join could read all that is parked.
+	nextSQL = `SELECT count(*), count(*) FILTER (WHERE p.open IS NULL), coalesce(extract(epoch FROM clock_timestamp() - min(recorded_at) FILTER (WHERE p.open IS NULL)), 0)::float8,
+			coalesce(max(e.position), 0)
+		FROM (SELECT position, recorded_at FROM contrail.events WHERE position > $1 ORDER BY position LIMIT $3) AS e
+		LEFT JOIN LATERAL (SELECT true AS open FROM contrail.parked p WHERE p.relay = $2 AND p.position = e.position AND p.state <> 'published' LIMIT 1) AS p ON true`
+
+	// One row, by the primary key.
+	ageSQL = `SELECT coalesce(extract(epoch FROM clock_timestamp() - (SELECT recorded_at FROM contrail.events WHERE position > $1 ORDER BY position LIMIT 1)), 0)::float8`
+)
 
 const appenderSQL = `SELECT coalesce(l.pid, 0), coalesce(a.application_name, ''),
 		coalesce(extract(epoch FROM clock_timestamp() - a.xact_start), -1)::float8, coalesce(left(a.query, 200), '')
@@ -65,6 +79,13 @@ const appenderSQL = `SELECT coalesce(l.pid, 0), coalesce(a.application_name, '')
 
 // ReadStatus asks the store and the broker where they are. A stream that does not exist yet has published nothing.
 func ReadStatus(ctx context.Context, pool *pgxpool.Pool, js jetstream.JetStream, stream string) (Status, error) {
+	return ReadStatusUpTo(ctx, pool, js, stream, 0)
+}
+
+// ReadStatusUpTo is [ReadStatus] that costs little however much waits: of what is to be published, and of what is parked, it looks at so many one by one,
+// and tells the rest by Status.LagAbout and Status.OpenMore; 0: all. js may be nil, for a broker that can't be asked: then PublishedPosition and Sequence are
+// what the relay has written down, which is as true unless the broker has lost something since.
+func ReadStatusUpTo(ctx context.Context, pool *pgxpool.Pool, js jetstream.JetStream, stream string, counted int64) (Status, error) {
 	if err := eventstore.Check(ctx, pool); err != nil {
 		return Status{}, err
 	}
@@ -73,10 +94,12 @@ func ReadStatus(ctx context.Context, pool *pgxpool.Pool, js jetstream.JetStream,
 	if err := pool.QueryRow(ctx, `SELECT id FROM contrail.store`).Scan(&store); err != nil {
 		return Status{}, fmt.Errorf("read the store's id: %w", err)
 	}
-	if err := status.readBroker(ctx, js, store); err != nil {
-		return Status{}, err
+	if js != nil {
+		if err := status.readBroker(ctx, js, store); err != nil {
+			return Status{}, err
+		}
 	}
-	if err := status.readStore(ctx, pool); err != nil {
+	if err := status.readStore(ctx, pool, js != nil, counted); err != nil {
 		return Status{}, fmt.Errorf("read the store's status: %w", err)
 	}
 	return status, nil
@@ -104,26 +127,62 @@ func (s *Status) readBroker(ctx context.Context, js jetstream.JetStream, store u
 	return nil
 }
 
-func (s *Status) readStore(ctx context.Context, pool *pgxpool.Pool) error {
-	var position, horizon, at int64
-	if err := pool.QueryRow(ctx, statusSQL, s.Stream).Scan(&position, &s.Leader, &s.Lost, &at); err != nil {
+func (s *Status) readStore(ctx context.Context, pool *pgxpool.Pool, asked bool, counted int64) error {
+	var position, horizon, at, sequence int64
+	if err := pool.QueryRow(ctx, statusSQL, s.Stream).Scan(&position, &s.Leader, &s.Lost, &at, &sequence); err != nil {
 		return err //nolint:wrapcheck // ReadStatus wraps it
 	}
-	if !s.ends && s.Sequence > 0 {
+	if !asked {
+		s.Sequence = uint64(max(sequence, 0))
+	}
+	if !asked || !s.ends && s.Sequence > 0 {
 		s.PublishedPosition = contrail.Position(at)
 	}
 	s.Position = contrail.Position(position)
-	if err := pool.QueryRow(ctx, lagSQL, int64(s.PublishedPosition), s.Stream).Scan(&s.LagEvents, &s.OldestUnpublishedSeconds); err != nil {
-		return err //nolint:wrapcheck // likewise
-	}
-	if err := pool.QueryRow(ctx, parkedSQL, s.Stream).Scan(&s.Parked, &s.Held, &s.Requeued, &s.Paused); err != nil {
-		return err //nolint:wrapcheck // likewise
+	if err := s.readWaiting(ctx, pool, counted, at); err != nil {
+		return err
 	}
 	if err := pool.QueryRow(ctx, `SELECT contrail.horizon()`).Scan(&horizon); err != nil {
 		return err //nolint:wrapcheck // likewise
 	}
 	s.Horizon = contrail.Position(horizon)
 	return s.readAppender(ctx, pool)
+}
+
+// readWaiting counts what is to be published, and what is parked: up to a bound, unless that is 0. The relay has written down that it has come to at.
+func (s *Status) readWaiting(ctx context.Context, pool *pgxpool.Pool, counted, at int64) (err error) {
+	var most *int64 // null
+	if counted > 0 {
+		most = &counted
+		err = s.readNext(ctx, pool, counted, at)
+	} else {
+		err = pool.QueryRow(ctx, lagSQL, int64(s.PublishedPosition), s.Stream).Scan(&s.LagEvents, &s.OldestUnpublishedSeconds)
+	}
+	if err != nil {
+		return err //nolint:wrapcheck // ReadStatus wraps it
+	}
+	if err := pool.QueryRow(ctx, parkedSQL, s.Stream, most).Scan(&s.Parked, &s.Held, &s.Requeued, &s.Paused); err != nil {
+		return err //nolint:wrapcheck // likewise
+	}
+	s.OpenMore = most != nil && s.Parked+s.Held+s.Requeued == counted
+	return nil
+}
+
+// readNext looks at the next so many events, and takes every position behind them for one that waits. Between them and where the relay has come to it takes
+// all for parked.
+func (s *Status) readNext(ctx context.Context, pool *pgxpool.Pool, counted, at int64) error {
+	var seen, reached int64
+	err := pool.QueryRow(ctx, nextSQL, int64(s.PublishedPosition), s.Stream, counted).Scan(&seen, &s.LagEvents, &s.OldestUnpublishedSeconds, &reached)
+	reached = max(reached, at)
+	behind := int64(s.Position) - reached
+	if err != nil || seen < counted || behind <= 0 {
+		return err //nolint:wrapcheck // ReadStatus wraps it
+	}
+	if s.LagEvents == 0 {
+		err = pool.QueryRow(ctx, ageSQL, reached).Scan(&s.OldestUnpublishedSeconds)
+	}
+	s.LagEvents, s.LagAbout = s.LagEvents+behind, true
+	return err //nolint:wrapcheck // likewise
 }
 
 func (s *Status) readAppender(ctx context.Context, pool *pgxpool.Pool) error {

@@ -33,7 +33,7 @@ func (r *Relay) relay(ctx context.Context, valve *valve) error {
 		case interrupted:
 			continue
 		}
-		r.monitor.retried(err)
+		r.monitor.retried(ctx, err)
 		r.config.Logger.WarnContext(ctx, "relaying is interrupted and will go on", slogStream(r.config.Stream),
 			slog.Duration("retry_in", pause), slog.Any("error", hinted(err)))
 		rest(ctx, pause)
@@ -54,6 +54,8 @@ func (r *Relay) runOnce(ctx context.Context, published func()) error {
 	r.monitor.enter(stateLeading)
 	r.progress.lead(true)
 	defer r.progress.lead(false)
+	r.monitor.telemetry.lead(ctx, true)
+	defer r.monitor.telemetry.lead(ctx, false)
 	r.config.onLeader(ctx, true)
 	defer r.config.onLeader(context.WithoutCancel(ctx), false)
 	return l.sessions(ctx, published)
@@ -64,6 +66,7 @@ func (l *lead) sessions(ctx context.Context, published func()) error {
 	pause := l.config.RetryMin
 	for {
 		err := forbidden(l.session(ctx, func() { published(); pause = l.config.RetryMin }))
+		l.progress.loop.stop()
 		refused := l.suspects.learn(err)
 		switch {
 		case isFinal(err):
@@ -75,7 +78,7 @@ func (l *lead) sessions(ctx context.Context, published func()) error {
 		case err == nil || l.conn.IsClosed():
 			return err
 		}
-		l.monitor.retried(err)
+		l.monitor.retried(ctx, err)
 		l.config.Logger.WarnContext(ctx, "publishing is interrupted: asking the broker where it is", slogStream(l.config.Stream),
 			slog.Duration("retry_in", pause), slog.Any("error", err))
 		rest(ctx, pause)
@@ -88,6 +91,7 @@ type progress struct {
 	leads   atomic.Bool // now
 	led     atomic.Bool // at some time
 	resumed atomic.Bool // the destination has said where it is
+	loop    loop
 }
 
 func (p *progress) lead(leads bool) {

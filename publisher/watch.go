@@ -20,7 +20,7 @@ func (s *stream) watch(ctx context.Context, l *lead, at cursor) (context.Context
 	ctx, cancel := context.WithCancelCause(ctx)
 	var watching sync.WaitGroup
 	watching.Go(func() {
-		look := time.NewTicker(heartbeat)
+		look := time.NewTicker(l.config.Heartbeat)
 		defer look.Stop()
 		for {
 			select {

@@ -29,7 +29,7 @@ func (s *session) settle(ctx context.Context, a advisory, from *feed) error {
 	if err != nil {
 		return fmt.Errorf("look up consumer %s of stream %s: %w", a.Consumer, a.Stream, err)
 	}
-	known, held := s.scheduler.traceOf(from.id, a.Sequence)
+	known, held := s.scheduler.knowledgeOf(from.id, a.Sequence)
 	switch {
 	case a.isOver(consumer.CachedInfo()):
 		s.noLetter(ctx, a, "its consumer was reset or made anew since, and delivers it again")
@@ -52,7 +52,7 @@ func (s *session) settle(ctx context.Context, a advisory, from *feed) error {
 	return s.settleFound(ctx, &g, known)
 }
 
-func (s *session) settleFound(ctx context.Context, g *givenUp, known trace) error {
+func (s *session) settleFound(ctx context.Context, g *givenUp, known knowledge) error {
 	letter := s.lastLetter(g)
 	position := s.positionInTx(letter)
 	if position == 0 && known == answered {
@@ -83,7 +83,7 @@ func (s *session) settleFound(ctx context.Context, g *givenUp, known trace) erro
 	case told:
 		s.noLetter(ctx, g.advisory, "it has become one before")
 	default:
-		s.counters.deadLettered.Add(1)
+		s.buried(ctx, nil, letter, nil)
 		s.config.Logger.ErrorContext(ctx, "an event became a dead letter", slog.String("consumer", s.config.Durable),
 			slog.String("subject", letter.Subject), slog.Uint64("sequence", letter.Sequence), slog.String("reason", string(letter.Reason)),
 			slog.Int("deliveries", letter.Deliveries), slog.String("error", letter.Error))
@@ -124,18 +124,18 @@ func (s *session) buryGivenUp(ctx context.Context, letter DeadLetter, position c
 	return s.config.Inbox.giveUp(ctx, s.claimOf(letter, position), publish)
 }
 
-// trace is what this process knows of an event.
-type trace int
+// knowledge is what this process knows of an event.
+type knowledge int
 
 const (
-	unseen   trace = iota
-	inHand         // it waits for a worker or is being handled, and gets its verdict here
-	awaited        // it was sent back to the broker, and is to come again
-	answered       // it was in hand, and is not any more
+	unseen   knowledge = iota
+	inHand             // it waits for a worker or is being handled, and gets its verdict here
+	awaited            // it was sent back to the broker, and is to come again
+	answered           // it was in hand, and is not any more
 )
 
-// traceOf looks an event up, of which only the sequence may be known. An event that is awaited comes with its delivery.
-func (s *scheduler) traceOf(feed uint8, sequence uint64) (trace, *delivery) {
+// knowledgeOf looks an event up, of which only the sequence may be known. An event that is awaited comes with its delivery.
+func (s *scheduler) knowledgeOf(feed uint8, sequence uint64) (knowledge, *delivery) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for id, d := range s.inHand {

@@ -31,9 +31,12 @@ func (b Backoff) delay(failure int) time.Duration { return backoff.Backoff(b).De
 
 // pause is the time to wait after a failure that is not an event's.
 func (b Backoff) pause(failure int) time.Duration {
-	b.Schedule, b.Min, b.Max = nil, min(b.Min, time.Minute), min(b.Max, time.Minute)
+	b.Schedule, b.Min, b.Max = nil, min(b.Min, time.Minute), b.longestPause()
 	return b.delay(failure)
 }
+
+// longestPause is what no pause exceeds.
+func (b Backoff) longestPause() time.Duration { return min(b.Max, time.Minute) }
 
 // wait returns false when ctx ended or stop was closed before the delay was over. A nil stop is never closed.
 func wait(ctx context.Context, stop <-chan struct{}, delay time.Duration) bool {

@@ -9,6 +9,9 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/contrail-events/contrail/codec"
 	"github.com/contrail-events/contrail/internal/wire"
 )
@@ -100,6 +103,15 @@ type Config struct {
 
 	// Logger takes what an operator should know. Nil: nothing is logged.
 	Logger *slog.Logger
+
+	// NoAttempts turns the journal of failed attempts off, which is the JetStream stream CONTRAIL_ATTEMPTS (package attempts).
+	NoAttempts bool
+
+	// Tracer makes a span of each event that is handled, in the trace of its append; nil: no spans.
+	Tracer trace.TracerProvider
+
+	// Meter counts and times what is handled, as contrail.handled and others; nil: nobody does.
+	Meter metric.MeterProvider
 }
 
 func (c Config) withDefaults() Config {

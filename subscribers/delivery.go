@@ -28,6 +28,7 @@ type delivery struct {
 	eventType string
 	form      form // where its handler runs, as far as the type tells
 	arrived   time.Time
+	about     about // written and read by the worker that has the delivery
 
 	alone bool // it shares no transaction, since it failed here before or was requeued; the scheduler's lock guards it
 
@@ -35,6 +36,7 @@ type delivery struct {
 	msg      jetstream.Msg
 	meta     *jetstream.MsgMetadata
 	answered bool
+	handled  handling
 }
 
 func newDelivery(from *feed, msg jetstream.Msg) (*delivery, error) {

@@ -12,7 +12,7 @@ import (
 func TestRedeliveryThatIsQueuedHoldsLaterEvents(t *testing.T) {
 	t.Parallel()
 	config := Config{InboxBatch: 256, Concurrency: 1}.withDefaults()
-	s := newScheduler(config, &counters{}, func() (uint64, bool) { return 0, true })
+	s := newScheduler(config, func() (uint64, bool) { return 0, true })
 	s.admit(deliveryOf(1, 1))
 	s.admit(deliveryOf(2, 1))
 	taken := s.take(nil)

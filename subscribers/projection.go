@@ -64,6 +64,9 @@ type Projection struct {
 	project ProjectFunc
 	hooks   hooks
 	running atomic.Bool
+	turns   projectionTurns
+
+	telemetry *projectionTelemetry // may be nil
 
 	interest  interest
 	tables    tables
@@ -89,7 +92,10 @@ func NewProjection(js jetstream.JetStream, pool *pgxpool.Pool, config Projection
 	if err == nil {
 		p.interest, err = newInterest(config)
 	}
-	if err != nil { // validate would have found it
+	if err == nil {
+		p.telemetry, err = newProjectionTelemetry(config)
+	}
+	if err != nil { // but for the meter's, validate would have found it
 		return nil, fmt.Errorf("configure a projection: %w", err)
 	}
 	return p, nil
@@ -108,9 +114,11 @@ func (p *Projection) Run(ctx context.Context) error {
 	defer stopWorking()
 	defer context.AfterFunc(ctx, func() { time.AfterFunc(p.config.DrainTimeout, stopWorking) })()
 
+	p.telemetry.start(ctx)
 	for failure := 1; ; failure++ {
 		began := time.Now()
 		err := p.lead(ctx, working)
+		p.turns.fail(err)
 		switch {
 		case ctx.Err() != nil && !isFinal(err):
 			return nil

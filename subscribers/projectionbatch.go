@@ -39,7 +39,10 @@ func (p *Projection) insist(ctx, working context.Context, s stretch) error {
 
 // apply changes the read model and the checkpoint in one transaction, or the checkpoint alone, where only events were read that are left out.
 // The checkpoint comes first: its row's lock keeps a second active process out until this one is through.
-func (p *Projection) apply(ctx context.Context, s stretch) error {
+func (p *Projection) apply(ctx context.Context, s stretch) (err error) {
+	defer p.turns.apply()()
+	told := p.telemetry.begin(s.events)
+	defer func() { told.end(ctx, err) }()
 	if err := open(ctx, p.config.Keys, pointers(s.events)); err != nil {
 		return err
 	}
@@ -51,7 +54,7 @@ func (p *Projection) apply(ctx context.Context, s stretch) error {
 	if err := move(ctx, tx, p.config.Name, s, p.tables.path()); err != nil {
 		return err
 	}
-	if err := p.handle(ctx, tx, s.events); err != nil {
+	if err := p.handle(told.start(ctx), tx, s.events); err != nil {
 		return err
 	}
 	if err := tx.Commit(ctx); err != nil {

@@ -5,6 +5,9 @@ import (
 	"log/slog"
 	"time"
 
+	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/contrail-events/contrail/internal/wire"
 )
 
@@ -60,6 +63,12 @@ type ProjectionConfig struct {
 
 	// Logger takes what an operator should know. Nil: nothing is logged.
 	Logger *slog.Logger
+
+	// Tracer makes a span of each batch, linked to the traces of its events; nil: no spans.
+	Tracer trace.TracerProvider
+
+	// Meter counts and times what is projected, as contrail.projected and contrail.project.duration; nil: nobody does.
+	Meter metric.MeterProvider
 }
 
 func (c ProjectionConfig) withDefaults() ProjectionConfig {

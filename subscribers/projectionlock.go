@@ -54,6 +54,7 @@ func (p *Projection) compete(ctx context.Context, conn *pgx.Conn) error {
 	}
 	for try := 1; ; try++ {
 		var active bool
+		p.turns.look(false)
 		err := conn.QueryRow(ctx, lockSQL, int32(projectionLock), p.config.Name).Scan(&active)
 		if err != nil || active {
 			return err //nolint:wrapcheck // acquire wraps it
@@ -83,6 +84,7 @@ type orders struct {
 func (t *term) guard(ctx context.Context, lock *pgx.Conn) error {
 	var paused bool
 	for more := true; more; more = wait(ctx, nil, t.config.Standby) {
+		t.turns.look(true)
 		now, err := t.look(ctx, lock)
 		if isMisconfigured(err) {
 			return err

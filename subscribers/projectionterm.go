@@ -25,7 +25,11 @@ func (p *Projection) lead(ctx, working context.Context) error {
 	t := &term{Projection: p, asked: make(chan struct{}, 1), replaced: make(chan struct{}, 1)}
 	leading, lose := context.WithCancelCause(ctx)
 	finished := background(
-		func() { lose(t.guard(leading, lock)) },
+		func() {
+			err := t.guard(leading, lock)
+			p.turns.fail(err) // a batch that is under way may take its time; nobody looks after the lock meanwhile
+			lose(err)
+		},
 		func() { t.rebuildWhenAsked(leading) },
 	)
 	for err = errRebuilt; errors.Is(err, errRebuilt); {

@@ -13,8 +13,6 @@ type scheduler struct {
 
 	pausedConsumer func(*delivery) bool // tells whether the consumer that delivered it is paused at the broker
 
-	stats *counters
-
 	mu     sync.Mutex
 	work   *sync.Cond // there may be something to take
 	lanes  map[string]*lane
@@ -27,9 +25,9 @@ type scheduler struct {
 	closed bool
 }
 
-func newScheduler(config Config, stats *counters, link func() (uint64, bool)) *scheduler {
+func newScheduler(config Config, link func() (uint64, bool)) *scheduler {
 	s := &scheduler{
-		config: config, link: link, stats: stats, pausedConsumer: func(*delivery) bool { return false },
+		config: config, link: link, pausedConsumer: func(*delivery) bool { return false },
 		lanes: map[string]*lane{}, inHand: map[identity]*delivery{},
 	}
 	s.work = sync.NewCond(&s.mu)
@@ -40,7 +38,8 @@ func newScheduler(config Config, stats *counters, link func() (uint64, bool)) *s
 type admission int
 
 const (
-	admitted  admission = iota // it waits for a worker, or belongs to an event that is in hand already
+	admitted  admission = iota // it waits for a worker
+	renewed                    // it belongs to an event that is in hand already
 	repeated                   // it was handled here a moment ago, and the answer was lost: acknowledge it again
 	refused                    // the scheduler is closed: give it back
 	exhausted                  // the scheduler is closed, and the broker would not deliver it again
@@ -51,10 +50,10 @@ func (s *scheduler) admit(d *delivery) admission {
 	defer s.mu.Unlock()
 	if known := s.inHand[d.identity]; known != nil {
 		known.renew(d)
-		if !s.comeBack(known) {
-			s.stats.duplicates.Add(1)
+		if s.comeBack(known) {
+			return admitted
 		}
-		return admitted
+		return renewed
 	}
 	if d.form == inNone && d.meta.NumDelivered > 1 && s.done.has(d.identity) { // the inbox knows better, also when it was told to forget
 		return repeated

@@ -12,12 +12,15 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"golang.org/x/sync/errgroup"
+
+	"github.com/contrail-events/contrail/subscribers/attempts"
 )
 
 // session is one Run of a subscription: its feeds fill the scheduler, and workers empty it.
 type session struct {
 	*Subscription
 
+	turns     turns
 	feeds     []*feed
 	scheduler *scheduler
 	workers   []*worker
@@ -40,7 +43,7 @@ func newSession(sub *Subscription, feeds ...*feed) *session {
 	for range sub.config.Concurrency {
 		s.workers = append(s.workers, newWorker(s))
 	}
-	s.scheduler = newScheduler(sub.config, &sub.counters, s.link)
+	s.scheduler = newScheduler(sub.config, s.link)
 	s.scheduler.pausedConsumer = s.isPaused
 	s.halt = sync.OnceFunc(func() {
 		s.scheduler.pause()
@@ -65,7 +68,8 @@ func (s *session) isPaused(d *delivery) bool {
 
 func (s *session) run(ctx context.Context) error {
 	s.life = ctx
-	consumers, err := insist(ctx, s.config, s.prepare)
+	defer s.progress.enter(s)()
+	consumers, err := insist(ctx, s.config, s.prepared)
 	if err != nil || consumers == nil {
 		return err
 	}
@@ -151,7 +155,7 @@ func (s *session) follow(ctx context.Context, feed *feed, consumer jetstream.Con
 			slog.String("consumer", feed.name), slog.String("stream", feed.stream))
 		s.scheduler.forgetDone()
 		s.scheduler.orphan(feed.id)
-		consumers, err := insist(ctx, s.config, s.prepare)
+		consumers, err := insist(ctx, s.config, s.prepared)
 		if err != nil || consumers == nil {
 			return err
 		}
@@ -233,12 +237,15 @@ func (s *session) receive(ctx context.Context, from *feed, msg jetstream.Msg) {
 		return
 	}
 	s.counters.delivered.Add(1)
+	s.telemetry.deliver(ctx, d)
 	d.form = s.formOf(d.eventType)
 	d.alone = d.alone || s.isTrial(d)
 	switch s.scheduler.admit(d) {
 	case admitted:
+	case renewed:
+		s.counters.add(ctx, attempts.Duplicate)
 	case repeated:
-		s.counters.duplicates.Add(1)
+		s.counters.add(ctx, attempts.Duplicate)
 		s.reply(ctx, d, jetstream.Msg.Ack)
 	case refused, exhausted:
 		s.giveBack(ctx, d)

@@ -1,9 +1,12 @@
 package subscribers
 
 import (
+	"context"
 	"maps"
 	"sync"
 	"sync/atomic"
+
+	"github.com/contrail-events/contrail/subscribers/attempts"
 )
 
 // Stats counts what a subscription has done in this process since [New].
@@ -17,17 +20,40 @@ type Stats struct {
 	Unhandled    int64 // events whose type has no handler
 
 	SkipReasons map[string]int64 // Skipped by reason; from the hundredth reason on as "other"
+
+	Untold int64 // attempts that are missing from the journal (package attempts), since more failed than it took
 }
 
 type counters struct {
 	delivered, handled, skipped, duplicates, retried, deadLettered, unhandled atomic.Int64
 
+	telemetry *telemetry // counts the same
+
 	mu      sync.Mutex
 	reasons map[string]int64
 }
 
-func (c *counters) skip(reason string) {
-	c.skipped.Add(1)
+// add counts a verdict.
+func (c *counters) add(ctx context.Context, verdict attempts.Verdict) {
+	c.telemetry.count(ctx, verdict)
+	switch verdict {
+	case attempts.Handled:
+		c.handled.Add(1)
+	case attempts.Skipped:
+		c.skipped.Add(1)
+	case attempts.Retried:
+		c.retried.Add(1)
+	case attempts.DeadLetter:
+		c.deadLettered.Add(1)
+	case attempts.Duplicate:
+		c.duplicates.Add(1)
+	case attempts.Unhandled:
+		c.unhandled.Add(1)
+	}
+}
+
+// because counts why an event was skipped.
+func (c *counters) because(reason string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if _, known := c.reasons[reason]; !known && len(c.reasons) >= 99 {

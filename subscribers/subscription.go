@@ -19,6 +19,9 @@ type Subscription struct {
 	selected  selection
 	beginning beginning
 	counters  counters
+	telemetry *telemetry // may be nil
+	journal   *journal   // may be nil
+	progress  progress
 	hooks     hooks
 	id        string        // of the subscription in this process
 	trials    chan struct{} // has room for one
@@ -40,12 +43,22 @@ type hooks struct {
 // New checks config and returns a subscription without handlers. The error names every field that is wrong. It does not talk to the broker,
 // and closes neither js nor what is in config.
 func New(js jetstream.JetStream, config Config) (*Subscription, error) {
+	return newSubscription(js, config, config.Durable)
+}
+
+// newSubscription is New. label stands for the durable in figures, whose labels must have few values.
+func newSubscription(js jetstream.JetStream, config Config, label string) (*Subscription, error) {
 	config = config.withDefaults()
 	if err := config.validate(); err != nil {
 		return nil, fmt.Errorf("configure a subscription: %w", err)
 	}
+	told, err := newTelemetry(config, label)
+	if err != nil {
+		return nil, fmt.Errorf("configure a subscription: Meter: %w", err)
+	}
 	return &Subscription{
 		js: js, config: config, selected: config.selection(),
+		counters: counters{telemetry: told}, telemetry: told, journal: newJournal(js, config),
 		handlers: map[string]handler{}, misused: make(chan struct{}, 1),
 		id: uuid.NewString(), trials: make(chan struct{}, 1),
 		hooks: hooks{committed: func() {}},
@@ -67,10 +80,19 @@ func (s *Subscription) Run(ctx context.Context) error {
 	if s.config.Partitions > 0 {
 		consume = newPartitions(s).run
 	}
+	s.telemetry.start(ctx)
+	defer s.keepJournal(ctx)()
 	if err := consume(ctx); err != nil {
 		return fmt.Errorf("subscription %s: %w", s.config.Durable, err)
 	}
 	return nil
+}
+
+// keepJournal has the journal written, until the returned function is called, which waits for what was told last.
+func (s *Subscription) keepJournal(ctx context.Context) (end func()) {
+	ctx, stop := context.WithCancel(context.WithoutCancel(ctx))
+	written := background(func() { s.journal.run(ctx) })
+	return func() { stop(); written() }
 }
 
 func (s *Subscription) begin() error {
@@ -113,7 +135,11 @@ func (s *Subscription) misuse() error {
 }
 
 // Stats returns what the subscription has done in this process so far. It may be called at any time, from any goroutine.
-func (s *Subscription) Stats() Stats { return s.counters.stats() }
+func (s *Subscription) Stats() Stats {
+	stats := s.counters.stats()
+	stats.Untold = s.journal.untold()
+	return stats
+}
 
 // beginning is where a new consumer begins. It is found out once: a consumer that is deleted while events come in begins there again, and misses
 // none.

@@ -54,9 +54,8 @@ func (t *task) hold(tx transaction) {
 	t.tx = tx
 }
 
-// call calls one handler, whose ctx ends after limit. A panic is an error.
-func (t *task) call(ctx context.Context, limit time.Duration, handle func(ctx context.Context) error) error {
-	now := time.Now()
+// call calls one handler, now, whose ctx ends after limit. A panic is an error.
+func (t *task) call(ctx context.Context, now time.Time, limit time.Duration, handle func(ctx context.Context) error) error {
 	t.mark(now)
 	defer t.mark(time.Time{})
 	limited := limitedContext{Context: ctx, until: now.Add(limit)}
@@ -117,6 +116,7 @@ func (s *session) guard(ctx context.Context, end <-chan struct{}) {
 		case <-end:
 			return
 		case now := <-ticker.C:
+			s.turns.guard(s.scheduler.busy())
 			for _, w := range s.workers {
 				if w.task.Load().giveUp(now.Add(-allowed), allowed) {
 					s.config.Logger.ErrorContext(ctx, "a handler did not return when its time was up, and was given up; its goroutine is left behind",

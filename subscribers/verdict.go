@@ -11,6 +11,7 @@ import (
 
 	"github.com/contrail-events/contrail"
 	"github.com/contrail-events/contrail/internal/wire"
+	"github.com/contrail-events/contrail/subscribers/attempts"
 )
 
 // errDuplicate is the verdict on an event that the inbox knows.
@@ -39,11 +40,12 @@ func (s *session) acknowledge(ctx context.Context, d *delivery, verdict error) {
 	reason, skipped := contrail.SkipReason(verdict)
 	switch {
 	case verdict == nil:
-		s.counters.handled.Add(1)
+		s.settled(ctx, d, attempts.Handled, nil)
 	case skipped:
-		s.counters.skip(reason)
+		s.counters.because(reason)
+		s.settled(ctx, d, attempts.Skipped, verdict)
 	default:
-		s.counters.duplicates.Add(1)
+		s.settled(ctx, d, attempts.Duplicate, nil)
 	}
 	s.reply(ctx, d, jetstream.Msg.Ack)
 }
@@ -74,7 +76,7 @@ func (s *session) retry(ctx context.Context, d *delivery, failure error) {
 		delay = s.config.Backoff.delay(attempt)
 	}
 	delay = min(max(delay, 0), maxRetryDelay)
-	s.counters.retried.Add(1)
+	s.settled(ctx, d, attempts.Retried, failure)
 	s.config.Logger.WarnContext(ctx, "an event failed and is tried again",
 		slog.String("consumer", s.config.Durable), slog.String("subject", d.subject), slog.Uint64("sequence", d.sequence),
 		slog.Int("attempt", attempt), slog.Duration("after", delay), slog.Any("error", failure))
@@ -97,6 +99,7 @@ func (s *session) surrender(ctx context.Context, d *delivery, cause error) {
 		s.bury(ctx, d, ReasonAbandoned, cause)
 		return
 	}
+	s.telemetry.unsettle(d, cause)
 	s.sendBack(ctx, d, 0)
 }
 
@@ -126,13 +129,14 @@ func (s *session) terminate(ctx context.Context, d *delivery, reason Reason, cau
 	buried, err := s.burial(ctx, letter)
 	switch {
 	case err != nil:
+		s.telemetry.unsettle(d, err)
 		s.config.Logger.ErrorContext(ctx, "an event is left unanswered, for want of a dead letter", slog.Any("error", err))
 		return false
 	case !buried:
 		s.acknowledge(ctx, d, errDuplicate)
 		return true
 	}
-	s.counters.deadLettered.Add(1)
+	s.buried(ctx, d, letter, cause)
 	s.config.Logger.ErrorContext(ctx, "an event became a dead letter", slog.String("consumer", s.config.Durable),
 		slog.String("subject", d.subject), slog.Uint64("sequence", d.number), slog.String("reason", string(reason)),
 		slog.Int("deliveries", letter.Deliveries), slog.Any("error", cause))
@@ -151,6 +155,7 @@ func termReason(letter DeadLetter) string {
 // is given up there at the same time, unless it has taken effect: then buried is false.
 func (s *session) burial(ctx context.Context, letter DeadLetter) (buried bool, err error) {
 	for failure := 1; ; failure++ {
+		s.turns.move()
 		buried, err = s.buryOnce(ctx, letter)
 		if err == nil {
 			return buried, nil

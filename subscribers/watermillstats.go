@@ -47,6 +47,7 @@ func (s Stats) plus(other Stats) Stats {
 		Retried:      s.Retried + other.Retried,
 		DeadLettered: s.DeadLettered + other.DeadLettered,
 		Unhandled:    s.Unhandled + other.Unhandled,
+		Untold:       s.Untold + other.Untold,
 		SkipReasons:  map[string]int64{},
 	}
 	for _, reasons := range []map[string]int64{s.SkipReasons, other.SkipReasons} {

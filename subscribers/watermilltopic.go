@@ -45,6 +45,7 @@ func (t topic) holds(stream contrail.StreamID) bool {
 
 // subscription makes one for the topic, without handlers.
 func (t topic) subscription(js jetstream.JetStream, config Config) (*Subscription, error) {
+	label := config.Durable
 	config.Durable = t.durable(config.Durable)
 	if t.name == everything {
 		return New(js, config)
@@ -62,7 +63,7 @@ func (t topic) subscription(js jetstream.JetStream, config Config) (*Subscriptio
 	selected := config.selection()
 	config.Filter = t.filter(config)
 	config.Categories, config.Types, config.Tenants = nil, nil, nil
-	sub, err := New(js, config)
+	sub, err := newSubscription(js, config, label) // there are many streams
 	if err == nil {
 		sub.selected = selected // where the subjects don't tell
 	}

@@ -8,12 +8,14 @@ import (
 	"log/slog"
 	"slices"
 	"sync/atomic"
+	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/contrail-events/contrail"
 	"github.com/contrail-events/contrail/codec"
 	"github.com/contrail-events/contrail/internal/wire"
+	"github.com/contrail-events/contrail/subscribers/attempts"
 )
 
 // worker handles one thing after another: an event, or many in a transaction.
@@ -35,6 +37,7 @@ func newWorker(s *session) *worker {
 func (w *worker) work(ctx context.Context) {
 	for {
 		w.taken = w.scheduler.take(w.taken[:0])
+		w.turns.move()
 		if len(w.taken) == 0 {
 			return
 		}
@@ -72,6 +75,7 @@ func (s *session) read(d *delivery) (bound, error) {
 	if err != nil {
 		return bound{}, err
 	}
+	d.about = about{message.ID, message.Position, message.RecordedAt}
 	return bound{delivery: d, event: contrail.Delivered[json.RawMessage]{
 		Recorded: message.Recorded, Data: message.Data,
 		Delivery: contrail.Delivery{Consumer: s.config.Durable, Sequence: d.number, Attempt: d.attempt(), Source: message.Source},
@@ -114,8 +118,14 @@ func (w *worker) together(ctx context.Context, taken []*delivery) bool {
 			return false
 		}
 	}
+	for i := range batch {
+		w.telemetry.begin(ctx, taken[i], batch[i].event.Recorded)
+	}
 	verdicts, err := w.effect(ctx, batch)
 	if err != nil {
+		for _, d := range taken {
+			w.telemetry.unsettle(d, err)
+		}
 		w.config.Logger.DebugContext(ctx, "a transaction with many events failed, handling them one by one",
 			slog.String("consumer", w.config.Durable), slog.Int("events", len(batch)), slog.Any("error", err))
 		return false
@@ -155,6 +165,7 @@ func (w *worker) handle(ctx context.Context, d *delivery) {
 		defer w.tryAlone(ctx, d)()
 	}
 	for failure := 1; ; failure++ {
+		w.turns.move()
 		err := w.try(ctx, d)
 		switch {
 		case err == nil:
@@ -189,6 +200,7 @@ func (w *worker) try(ctx context.Context, d *delivery) error {
 	}
 	batch := w.one
 	batch[0] = b
+	w.telemetry.begin(ctx, d, b.event.Recorded)
 	err = w.open(ctx, batch)
 	if err == nil {
 		err = w.bind(&batch[0])
@@ -196,6 +208,7 @@ func (w *worker) try(ctx context.Context, d *delivery) error {
 	newer, later := errors.AsType[*codec.NewerSchemaError](err)
 	switch {
 	case isOutage(err), isMisconfigured(err):
+		w.telemetry.unsettle(d, err)
 		return err
 	case later:
 		w.conclude(ctx, d, errNewer(newer))
@@ -209,6 +222,7 @@ func (w *worker) try(ctx context.Context, d *delivery) error {
 	}
 	err = w.attempt(ctx, batch)
 	if isOutage(err) {
+		w.telemetry.unsettle(d, err)
 		return err
 	}
 	w.conclude(ctx, d, err)
@@ -217,7 +231,7 @@ func (w *worker) try(ctx context.Context, d *delivery) error {
 
 // leave acknowledges an event that nobody asks for.
 func (s *session) leave(ctx context.Context, d *delivery) {
-	s.counters.unhandled.Add(1)
+	s.settled(ctx, d, attempts.Unhandled, nil)
 	s.reply(ctx, d, jetstream.Msg.Ack)
 	s.scheduler.finish(d)
 }
@@ -243,7 +257,13 @@ func (w *worker) attempt(ctx context.Context, one []bound) error {
 }
 
 func (s *session) callOne(ctx context.Context, t *task, b *bound, tx transaction) error {
-	return t.call(ctx, s.config.HandlerTimeout, func(ctx context.Context) error {
+	s.turns.move()
+	now := time.Now()
+	ctx = b.called(ctx, now)
+	if s.telemetry != nil {
+		defer b.returned(now)
+	}
+	return t.call(ctx, now, s.config.HandlerTimeout, func(ctx context.Context) error {
 		return b.call(contrail.CausedBy(ctx, b.event.Recorded), tx)
 	})
 }

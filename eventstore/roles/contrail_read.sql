@@ -13,3 +13,4 @@ GRANT SELECT (id, consumer, tenant, url, description, categories, types, former_
   reason, disabled_at, failures, failing_since, opened_at, probe_at, last_error, last_success_at, held_by, held_until, token, created_at, created_by,
   changed_at, changed_by)
   ON contrail.webhooks TO contrail_read; -- without the secrets
+GRANT SELECT ON contrail.inbox, contrail.audit TO contrail_read; -- which events have taken effect when, and what people have done

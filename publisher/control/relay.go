@@ -48,6 +48,10 @@ type Relay struct {
 	Retried     int64   `json:"retried"`              // times that it began again after an error
 	Rate        float64 `json:"rate"`                 // events per second, between its last two heartbeats
 	Latency     float64 `json:"latency_seconds"`      // from appended to acknowledged, of the last event that it published
+	LatencyP50  float64 `json:"latency_p50_seconds"`  // the same, of half of the events that it published between its last two heartbeats in which there were any,
+	LatencyP90  float64 `json:"latency_p90_seconds"`  // of 90 %,
+	LatencyP99  float64 `json:"latency_p99_seconds"`  // of 99 %,
+	LatencyMax  float64 `json:"latency_max_seconds"`  // and of the slowest; all to 1 %
 	LagEvents   int64   `json:"lag_events"`           // of its stream: settled positions that are not published
 	LagSeconds  float64 `json:"lag_seconds"`          // of its stream: age of the first event that is not published
 	CPU         float64 `json:"cpu"`                  // cores in use, between its last two measurements
@@ -61,13 +65,15 @@ type Relay struct {
 const relayColumns = `p.id::text, p.relay, p.identity, p.host, p.pid, p.version, p.settings::text, p.state, p.started_at, p.beat_at,
 	greatest(extract(epoch FROM clock_timestamp() - p.beat_at), 0)::float8,
 	p.state <> 'standby' AND p.identity = contrail.leader(p.relay), coalesce(p.command, ''), p.command_by, p.dumped_at,
-	p.published, p.parked, p.retried, p.rate, p.latency, p.lag_events, p.lag_seconds, p.cpu, p.rss, p.database_rtt, p.broker_rtt, p.last_error`
+	p.published, p.parked, p.retried, p.rate, p.latency, p.lag_events, p.lag_seconds, p.cpu, p.rss, p.database_rtt, p.broker_rtt, p.last_error,
+	p.latency_p50, p.latency_p90, p.latency_p99, p.latency_max`
 
 func scanRelay(row pgx.CollectableRow) (r Relay, err error) {
 	var id, settings string
 	err = row.Scan(&id, &r.Stream, &r.Identity, &r.Host, &r.PID, &r.Version, &settings, &r.State, &r.StartedAt, &r.BeatAt,
 		&r.BeatSecondsAgo, &r.Leads, &r.Command, &r.CommandBy, &r.DumpedAt,
-		&r.Published, &r.Parked, &r.Retried, &r.Rate, &r.Latency, &r.LagEvents, &r.LagSeconds, &r.CPU, &r.RSS, &r.DatabaseRTT, &r.BrokerRTT, &r.LastError)
+		&r.Published, &r.Parked, &r.Retried, &r.Rate, &r.Latency, &r.LagEvents, &r.LagSeconds, &r.CPU, &r.RSS, &r.DatabaseRTT, &r.BrokerRTT, &r.LastError,
+		&r.LatencyP50, &r.LatencyP90, &r.LatencyP99, &r.LatencyMax)
 	if err != nil {
 		return Relay{}, err //nolint:wrapcheck // the caller wraps it
 	}

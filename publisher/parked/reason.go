@@ -23,3 +23,34 @@ func Reasons() []Reason {
 
 // Valid tells whether r is one of [Reasons].
 func (r Reason) Valid() bool { return slices.Contains(Reasons(), r) }
+
+// Meaning is what it says, for people.
+func (r Reason) Meaning() string {
+	switch r {
+	case ReasonMessageTooLarge:
+		return "larger than the server's max_payload or the stream's max_msg_size"
+	case ReasonInvalidSubject:
+		return "its names or its metadata make no legal subject"
+	case ReasonRefused:
+		return "the broker does not take it"
+	case ReasonHeld:
+		return "an event before it in its own stream was parked"
+	case ReasonMissing:
+		return "it was gone from the stream"
+	case ReasonLost:
+		return "it was lost on its way to a stream that others write to as well"
+	}
+	return "left out by a relay of another version"
+}
+
+// Cure is what to do about it before the event is requeued.
+func (r Reason) Cure() string {
+	switch r {
+	case ReasonMessageTooLarge:
+		return "Raise the limit that the error names"
+	case ReasonInvalidSubject:
+		return "Give the relay a subject that the event fits into"
+	case ReasonRefused, ReasonHeld, ReasonMissing, ReasonLost:
+	}
+	return "Do away with what the error names"
+}

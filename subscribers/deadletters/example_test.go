@@ -57,6 +57,22 @@ func ExampleCount() {
 	// summary exhausted 2
 }
 
+// A page of the newest, and how many there are of each kind, however many that is.
+func ExampleBrowse() {
+	ctx := context.Background()
+	js, closeAll := exampleLetters(ctx)
+	defer closeAll()
+	page := must(deadletters.Browse(ctx, js, deadletters.Filter{Limit: 1}, deadletters.Look{Backwards: true}))
+	fmt.Println(page.Letters[0].ID, page.More)
+	page = must(deadletters.Browse(ctx, js, deadletters.Filter{Limit: 1, UpTo: page.From - 1}, deadletters.Look{Backwards: true}))
+	fmt.Println(page.Letters[0].ID, page.More)
+	fmt.Println(must(deadletters.Tally(ctx, js, "DEADLETTERS"))[deadletters.Kind{State: deadletters.Dead, Consumer: "summary", Category: "order", Type: "OrderPlaced"}])
+	// Output:
+	// 2 true
+	// 1 false
+	// 1
+}
+
 // What was requeued stays as a record, and says how far its consumer is with it.
 func ExampleList_requeued() {
 	ctx := context.Background()

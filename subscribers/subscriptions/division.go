@@ -94,6 +94,7 @@ func (s *Subscription) add(partition Partition, info *jetstream.ConsumerInfo) {
 	s.Redelivered += partition.Redelivered
 	s.Waiting += partition.Waiting
 	if info != nil {
+		s.Answered += answered(info)
 		s.AckFloor.At, s.Delivered.At = latest(s.AckFloor.At, info.AckFloor.Last), latest(s.Delivered.At, info.Delivered.Last)
 		s.MaxDeliver, s.AckWait, s.MaxAckPending = info.Config.MaxDeliver, info.Config.AckWait.Seconds(), info.Config.MaxAckPending
 	}

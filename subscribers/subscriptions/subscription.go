@@ -27,6 +27,7 @@ type Subscription struct {
 	Pending     uint64     `json:"pending"`     // events to come, never delivered
 	InHand      int        `json:"in_hand"`     // events delivered and not answered: being handled, or waiting for their retry
 	Redelivered int        `json:"redelivered"` // of these, delivered more than once
+	Answered    uint64     `json:"answered"`    // deliveries that were answered in whatever way, or given up, since its consumers were made: it grows
 	Waiting     int        `json:"waiting"`     // pulls that wait for events; zero, with nothing in hand: nobody is there
 	AckFloor    Place      `json:"ack_floor"`   // up to here everything is settled
 	Delivered   Place      `json:"delivered"`   // the last event that was delivered for the first time
@@ -78,11 +79,17 @@ func ofConsumer(name Name, info *jetstream.ConsumerInfo) Subscription {
 	return Subscription{
 		Durable: config.Durable, Stream: name.Stream, Ours: config.Metadata[metadataStream] == name.Stream, Created: info.Created,
 		Filters: filtersOf(config), Lag: info.NumPending + uint64(info.NumAckPending), Pending: info.NumPending, //nolint:gosec // never negative
-		InHand: info.NumAckPending, Redelivered: info.NumRedelivered, Waiting: info.NumWaiting, PausedUntil: pausedUntil(info),
+		InHand: info.NumAckPending, Redelivered: info.NumRedelivered, Answered: answered(info), Waiting: info.NumWaiting, PausedUntil: pausedUntil(info),
 		AckFloor:   Place{Sequence: info.AckFloor.Stream, At: info.AckFloor.Last},
 		Delivered:  Place{Sequence: info.Delivered.Stream, At: info.Delivered.Last},
 		MaxDeliver: config.MaxDeliver, AckWait: config.AckWait.Seconds(), MaxAckPending: config.MaxAckPending,
 	}
+}
+
+// answered are the deliveries that are not in hand any more.
+func answered(info *jetstream.ConsumerInfo) uint64 {
+	inHand := uint64(max(info.NumAckPending, 0))
+	return info.Delivered.Consumer - min(inHand, info.Delivered.Consumer)
 }
 
 func filtersOf(config jetstream.ConsumerConfig) []string {

@@ -26,6 +26,7 @@ type Hooks struct {
 	readings     *readings
 	nudges       chan struct{} // something was planned
 	newClient    func() *client
+	turns        turns
 }
 
 // New checks config and returns Hooks that post nothing yet. The error names every field that is wrong. The tables are those of eventstore.Migrate,

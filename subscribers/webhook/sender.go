@@ -70,7 +70,9 @@ func (s *sender) attend(ctx, working context.Context) error {
 	looking, pulses := time.NewTimer(0), newPulses(s.config.PollInterval)
 	defer looking.Stop()
 	defer pulses.stop()
+	defer s.turns.stop()
 	for {
+		s.turns.turn()
 		select {
 		case <-ctx.Done():
 			return nil
