@@ -9,6 +9,8 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/contrail-events/contrail"
 	"github.com/contrail-events/contrail/domain"
@@ -25,11 +27,14 @@ type Transactor struct {
 // TransactorConfig is what may be left out. The zero value works.
 type TransactorConfig struct {
 	Keys *erasure.Keyring // makes events readable that somebody has encrypted; nil: an aggregate that has one can't be read
+
+	Tracer trace.TracerProvider // makes a span of each append; nil: no spans
+	Meter  metric.MeterProvider // counts and times appends; nil: nobody does
 }
 
 // NewTransactor returns a transactor on a pool, which stays the caller's to close.
 func NewTransactor(pool *pgxpool.Pool, config TransactorConfig) (*Transactor, error) {
-	store, err := eventstore.New(eventstore.Config{Keys: config.Keys})
+	store, err := eventstore.New(eventstore.Config{Keys: config.Keys, Tracer: config.Tracer, Meter: config.Meter})
 	if err != nil {
 		return nil, err
 	}
