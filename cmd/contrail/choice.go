@@ -46,7 +46,7 @@ func (of choosable) errNothingToSelect(instead string) error {
 
 // confirmChange asks for a word.
 func (a *app) confirmChange(ctx context.Context, from io.Reader, question, word string) error {
-	_, _ = fmt.Fprintf(a.stderr, "contrail %s: %s; type %s to go on: ", a.verb, question, word)
+	_, _ = fmt.Fprintf(a.stderr, "contrail %s: %s; type %s to go on: ", a.verb, printable(question), word)
 	typed := make(chan string, 1)
 	go func() { // a signal must not wait for it
 		line, _ := bufio.NewReader(from).ReadString('\n')

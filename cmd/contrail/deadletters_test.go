@@ -34,7 +34,7 @@ func TestDeadLettersFlagsKnowAll(t *testing.T) {
 	}
 	for _, reason := range deadletters.Reasons() {
 		reasons = append(reasons, string(reason))
-		require.NotEqual(t, reasonMeaning("another"), reasonMeaning(reason))
+		require.NotEqual(t, deadletters.Meaning("another"), deadletters.Meaning(reason))
 	}
 	tag := func(of reflect.Type, name string) string {
 		field, _ := of.FieldByName(name)

@@ -82,7 +82,7 @@ func letterRow(letter deadletters.Letter) []string {
 	return []string{
 		strconv.FormatUint(letter.ID, 10), letterState(letter), orDash(printable(letter.Consumer)), printable(string(letter.Reason)), place, name,
 		strconv.Itoa(letter.Deliveries), strconv.Itoa(letter.Replays), letter.Since().Format(time.RFC3339),
-		orDash(cut(printable(letter.Error), errorWidth)),
+		orDash(printable(letter.Error)),
 	}
 }
 

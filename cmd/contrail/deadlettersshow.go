@@ -52,7 +52,7 @@ func (v *deadLettersShowVerb) Run(ctx context.Context, a *app) error {
 			return a.printJSON(letter)
 		}
 		shown := shownLetter{letter}
-		a.printTable(shown.rows())
+		a.printPairs(shown.rows())
 		if letter.Stack != "" {
 			a.printf("\n%s\n", shown.stack())
 		}
@@ -79,7 +79,7 @@ func (s shownLetter) rows() [][]string {
 	}
 	add("because", s.Decision.Because)
 	add("consumer", orDash(s.Consumer))
-	add("reason", string(s.Reason)+": "+reasonMeaning(s.Reason))
+	add("reason", string(s.Reason)+": "+deadletters.Meaning(s.Reason))
 	add("error", orDash(s.Error))
 	for n, wrapped := range s.ErrorChain {
 		if n > 0 {

@@ -81,7 +81,7 @@ func deliveryRow(one deliveries.Record) []string {
 	return []string{
 		one.ID.String(), deliveryState(one.State, one.Standing), orDash(printable(string(one.Reason))), printable(one.Consumer), printable(one.Channel),
 		printable(one.Recipient), one.Event.Stream.String(), printable(one.Event.Type), strconv.Itoa(one.Attempts), one.ChangedAt.Format(time.RFC3339),
-		orDash(cut(printable(failure), errorWidth)),
+		orDash(printable(failure)),
 	}
 }
 

@@ -54,7 +54,7 @@ func (v *deliveriesShowVerb) Run(ctx context.Context, a *app) error {
 		return a.printJSON(timeline)
 	}
 	shown := shownDelivery{timeline}
-	a.printTable(shown.rows())
+	a.printPairs(shown.rows())
 	a.printf("\n%s\n\n", shown.advice())
 	a.printTable(shown.entries())
 	return nil

@@ -20,7 +20,7 @@ type demoVerb struct {
 
 	Input   string        `placeholder:"FILE.jsonl" help:"The invoices, one JSON object a line; - is standard input. Default: a small sample that is in the program."`
 	JSON    bool          `name:"json" help:"Print one JSON object at the end."`
-	Keep    bool          `help:"Leave all running until a signal comes, serve the HTTP API, and print the URLs to connect to."`
+	Keep    bool          `help:"Leave all running until a signal comes, serve the HTTP API and the dashboard, and print the URLs to connect to."`
 	DataDir string        `placeholder:"DIR" help:"Keep the servers' data in this folder; a second run goes on with them. Default: temporary folders."`
 	Strict  bool          `help:"Do nothing at all if a line of the input is bad. Default: report it and go on with the others."`
 	Clients int           `default:"8" help:"Commands that run at once."`
@@ -68,7 +68,7 @@ func (v *demoVerb) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
-	stages := &timeline{app: a, quiet: v.JSON}
+	stages := &timeline{app: a, quiet: v.JSON || a.Quiet}
 	a.printFaults(input)
 	if len(input.Invoices) == 0 {
 		return rejection(input, "no line is left, so nothing was done")
@@ -84,7 +84,7 @@ func (v *demoVerb) Run(ctx context.Context, a *app) error {
 		err = a.printDemo(report, w.servers.stream, v.JSON)
 	}
 	if err == nil && v.Keep {
-		err = w.keep()
+		err = w.keep() //nolint:contextcheck // the dashboard's handlers take the requests' own
 	}
 	if closeErr := w.close(); err == nil {
 		err = closeErr

@@ -214,6 +214,14 @@ func readExports(t *testing.T, from io.Reader) (env []string, api string) {
 		if export, ok := strings.CutPrefix(strings.TrimSpace(lines.Text()), "export "); ok {
 			env = append(env, strings.ReplaceAll(export, "'", ""))
 		}
+		if _, board, found := strings.Cut(lines.Text(), "The dashboard: "); found {
+			request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, board+"/?format=json", nil)
+			require.NoError(t, err)
+			response, err := http.DefaultClient.Do(request)
+			require.NoError(t, err)
+			require.NoError(t, response.Body.Close())
+			require.Equal(t, http.StatusOK, response.StatusCode)
+		}
 		if found := regexp.MustCompile(`(http://\S+)/docs`).FindStringSubmatch(lines.Text()); found != nil {
 			api = found[1]
 		}

@@ -66,14 +66,14 @@ func rejection(input invoicing.Input, others string) error {
 // printFaults tells of each bad line.
 func (a *app) printFaults(input invoicing.Input) {
 	for _, fault := range input.Rejected {
-		_, _ = fmt.Fprintf(a.stderr, "contrail demo: %s\n", fault) // there is nobody left to tell
+		_, _ = fmt.Fprintf(a.stderr, "contrail demo: %s\n", printable(fault.Error())) // there is nobody left to tell
 	}
 }
 
 // announce says what is about to happen.
 func (a *app) announce(v *demoVerb, input invoicing.Input) {
 	if !v.JSON {
-		a.printf("%s\n\n", a.paint(bold, fmt.Sprintf("contrail demo: %s from %s", plural(len(input.Invoices), "invoice"), v.inputName())))
+		a.note("%s\n\n", a.paint(bold, fmt.Sprintf("contrail demo: %s from %s", plural(len(input.Invoices), "invoice"), v.inputName())))
 	}
 }
 
@@ -127,13 +127,13 @@ func (a *app) printComparison(c invoicing.Comparison) {
 }
 
 // printExports says how to connect. With --json it goes to standard error: standard output carries one object.
-func (w *world) printExports(api string) error {
+func (w *world) printExports(api, board string) error {
 	s, to := w.servers, w.app.stdout
 	if w.verb.JSON {
 		to = w.app.stderr
 	}
 	lines := []string{
-		"", "Everything keeps running until you press Ctrl-C. In another terminal:", "",
+		"", "Everything keeps running until you press Ctrl-C. The dashboard: " + board, "In another terminal:", "",
 		"  export DATABASE_URL=" + quote(s.databaseURL), "  export NATS_URL=" + quote(s.natsURL),
 	}
 	if s.stream != wire.DefaultStream {

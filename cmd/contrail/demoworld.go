@@ -159,13 +159,17 @@ func (w *world) because(err error) error {
 	return err
 }
 
-// keep serves the API, prints how to connect, and waits for a signal, which is no error, or for the failure of a part.
+// keep serves the API and the dashboard, prints how to connect, and waits for a signal, which is no error, or for the failure of a part.
 func (w *world) keep() error {
 	address, err := w.serve()
 	if err != nil {
 		return err
 	}
-	if err := w.app.told(w.printExports(address)); err != nil {
+	board, err := w.serveDashboard()
+	if err != nil {
+		return err
+	}
+	if err := w.app.told(w.printExports(address, board)); err != nil {
 		return err // what nobody knows of is not kept
 	}
 	w.kept = true

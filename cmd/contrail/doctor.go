@@ -24,7 +24,6 @@ type doctorVerb struct {
 
 	Check []string      `placeholder:"NAME" help:"Make these checks only, separated by commas; --list names them."`
 	List  bool          `help:"List the checks, and make none."`
-	Quiet bool          `help:"Print warnings and dangers only."`
 	Each  time.Duration `default:"10s" help:"How long each check may take."`
 	JSON  bool          `name:"json" help:"Print JSON."`
 
@@ -42,7 +41,8 @@ wrong; "warning" is what harm may come of, or what waits for a person; "note" is
 what it lacks. It changes nothing, reads no table of events, and takes some seconds at most.
 
 It examines as the users of DATABASE_URL and NATS_URL: what it says of rights is about them, so run it as the relay's users, and as the
-subscribers'. Without one of the two it examines the other. It exits 1 if there is a danger, and 0 if not.
+subscribers'. Without one of the two it examines the other. With --quiet it prints warnings and dangers only. It exits 1 if there is a
+danger, and 0 if not.
 
 Examples:
 

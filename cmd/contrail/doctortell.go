@@ -30,7 +30,7 @@ func (v *doctorVerb) tell(a *app, findings []doctor.Finding) error {
 			found.Notes++
 		case doctor.OK:
 		}
-		if !v.Quiet || finding.Severity.AtLeast(doctor.Warning) {
+		if !a.Quiet || finding.Severity.AtLeast(doctor.Warning) {
 			found.Findings = append(found.Findings, finding)
 		}
 	}
@@ -39,7 +39,7 @@ func (v *doctorVerb) tell(a *app, findings []doctor.Finding) error {
 		return notSoUnless(found.OK, a.printJSON(found))
 	}
 	a.printFindings(found.Findings)
-	if !v.Quiet {
+	if !a.Quiet {
 		a.printf("%s, %s, %s\n", plural(found.Dangers, "danger"), plural(found.Warnings, "warning"), plural(found.Notes, "note"))
 	}
 	return notSoUnless(found.OK, nil)

@@ -56,7 +56,7 @@ func complain(to io.Writer, verb string, err error) int {
 }
 
 var (
-	credentials = regexp.MustCompile(`://[^/@\s]*@`)
+	credentials = regexp.MustCompile(`://[^/\s]*@`) // up to the last @: there may be one in the password
 	passwords   = regexp.MustCompile("(?i)(password=)('[^']*'|[^\\s&;`]+)")
 	breaks      = regexp.MustCompile(`\s*[\r\n]+\s*`)
 )
@@ -73,7 +73,7 @@ func sentence(err error) string {
 		}
 		return "://…@"
 	})
-	return passwords.ReplaceAllString(withFlags(text), "${1}…")
+	return printable(passwords.ReplaceAllString(withFlags(text), "${1}…"))
 }
 
 // withFlags makes flags of the library's options that its errors advise to set.
@@ -84,6 +84,9 @@ func withFlags(text string) string {
 
 // misuse puts what kong says of the arguments into our form.
 func misuse(err error) error {
+	if told, ours := errors.AsType[usageError](err); ours {
+		return told
+	}
 	parse, ok := errors.AsType[*kong.ParseError](err)
 	if !ok {
 		return usageError{err.Error()}

@@ -26,6 +26,7 @@ func TestSentences(t *testing.T) {
 		"one; two":                               errors.Join(errors.New("one"), errors.New("two")),
 		"interrupted before it was done":         fmt.Errorf("read: %w", context.Canceled),
 		"dial postgres://…@db:5432/app: refused": errors.New("dial postgres://app:hunter2@db:5432/app: refused"),
+		"dial postgres://…@db/app: gone":         errors.New("dial postgres://app:hunter2@unter2@db/app: gone"),
 		"dial nats://…@a:4222,nats://…@b:4222":   errors.New("dial nats://token@a:4222,nats://u:p@b:4222"),
 		"cannot parse `host=db password=…`":      errors.New("cannot parse `host=db password=hunter2`"),
 		"cannot parse password=… port=x":         errors.New("cannot parse password='hunter 2' port=x"),
@@ -88,29 +89,24 @@ func TestNumbersAgree(t *testing.T) {
 	require.EqualError(t, rejection(input, "so"), "1 of 1,235 lines was rejected; so: correct the input")
 }
 
-func TestStatusOfABrokerThatLost(t *testing.T) {
-	t.Parallel()
-	rows := statusRows(publisher.Status{Lost: 2, LagEvents: 1, OldestUnpublishedSeconds: 90.4, Appender: &publisher.Appender{
-		PID: 7, ApplicationName: "billing", Seconds: 3.25, Query: "INSERT\nINTO x",
-	}})
-	require.Contains(t, rows, []string{"lag", "1 event, the oldest appended 1m30s ago"})
-	require.Contains(t, rows, []string{"lost", "2 events that the broker had acknowledged, and that were sent again"})
-	require.Contains(t, rows, []string{"oldest appender", "pid 7 (billing), open for 3.3s, last statement: INSERT INTO x"})
-}
-
 func TestLogLevels(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		verb, level string
+		quiet       bool
+		verbose     int
 		least       slog.Level
 	}{
-		{"relay", "auto", slog.LevelInfo},
-		{"subscribe", "auto", slog.LevelInfo},
-		{"demo", "auto", slog.LevelWarn},
-		{"relay", "error", slog.LevelError},
-		{"demo", "debug", slog.LevelDebug},
+		{"relay", "auto", false, 0, slog.LevelInfo},
+		{"subscribe", "auto", false, 0, slog.LevelInfo},
+		{"demo", "auto", false, 0, slog.LevelWarn},
+		{"relay", "error", false, 2, slog.LevelError},
+		{"demo", "debug", true, 0, slog.LevelDebug},
+		{"relay", "auto", true, 0, slog.LevelError},
+		{"relay", "auto", false, 1, slog.LevelDebug},
+		{"status", "auto", true, 1, slog.LevelDebug},
 	} {
-		logger := newLogger(globals{LogLevel: test.level, LogFormat: "json"}, test.verb, &bytes.Buffer{})
+		logger := newLogger(globals{LogLevel: test.level, LogFormat: "json", Quiet: test.quiet, Verbose: test.verbose}, test.verb, &bytes.Buffer{})
 		require.True(t, logger.Enabled(t.Context(), test.least))
 		require.False(t, logger.Enabled(t.Context(), test.least-1))
 	}

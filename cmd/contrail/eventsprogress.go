@@ -5,16 +5,14 @@ import (
 	"time"
 
 	"github.com/schollz/progressbar/v3"
-	"golang.org/x/term"
 )
 
-// eventsProgress is a bar on standard error, where that is a terminal; nothing elsewhere.
+// eventsProgress is a bar on standard error, where that is a terminal that can draw it; nothing elsewhere, or with --quiet.
 type eventsProgress struct{ bar *progressbar.ProgressBar }
 
 // newEventsProgress counts up to total; -1 means that nobody knows. The total is one of bytes, or of anything else.
 func (a *app) newEventsProgress(description string, total int64, bytes bool) eventsProgress {
-	file, ok := a.stderr.(*os.File)
-	if !ok || !term.IsTerminal(int(file.Fd())) {
+	if a.Quiet || !isTerminal(a.stderr) || os.Getenv("TERM") == "dumb" {
 		return eventsProgress{}
 	}
 	return eventsProgress{progressbar.NewOptions64(total, progressbar.OptionSetWriter(a.stderr), progressbar.OptionSetDescription(description),

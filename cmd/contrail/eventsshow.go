@@ -67,7 +67,7 @@ func (v *eventsShowVerb) Run(ctx context.Context, a *app) error {
 		printer := a.newEventsPrinter(true)
 		return errors.Join(printer.print(event), printer.flush())
 	}
-	a.printTable(eventRows(event))
+	a.printPairs(eventRows(event))
 	a.printf("\n%s\n", indented(event))
 	return nil
 }

@@ -25,7 +25,6 @@ type invoicesImportVerb struct {
 	Patience     time.Duration `default:"1m" placeholder:"1m" help:"For how long a line is tried again while the service is unavailable."`
 	Strict       bool          `help:"Check all lines first, and do nothing at all if one is bad. Default: report it and go on with the others."`
 	DryRun       bool          `env:"-" help:"Do nothing: tell what would be done."`
-	Quiet        bool          `short:"q" help:"Tell only of the lines that were refused or have failed."`
 	JSON         bool          `name:"json" help:"Print one JSON object a line, and the summary as the last one."`
 }
 

@@ -11,7 +11,6 @@ import (
 type importTeller struct {
 	app    *app
 	bar    eventsProgress
-	quiet  bool
 	asJSON bool
 }
 
@@ -20,13 +19,13 @@ func (a *app) newImportTeller(v *invoicesImportVerb, size int64) *importTeller {
 	if v.DryRun {
 		text = "looking"
 	}
-	return &importTeller{app: a, bar: a.newEventsProgress(text, size, true), quiet: v.Quiet, asJSON: v.JSON}
+	return &importTeller{app: a, bar: a.newEventsProgress(text, size, true), asJSON: v.JSON}
 }
 
 // tell tells what became of one line.
 func (t *importTeller) tell(told invoicing.Outcome) error {
 	bad := told.Status == invoicing.LineRefused || told.Status == invoicing.LineFailed
-	if bad || !t.quiet {
+	if bad || !t.app.Quiet {
 		t.bar.gone()
 		if t.asJSON {
 			if err := t.app.printJSON(told); err != nil {

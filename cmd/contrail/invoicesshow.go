@@ -113,7 +113,7 @@ func (a *app) printInvoice(i shownInvoice, events []contrail.Recorded) {
 			rows = append(rows, []string{moment.name, moment.at.Format(time.RFC3339)})
 		}
 	}
-	a.printTable(rows)
+	a.printPairs(rows)
 	lines := [][]string{{"line", "description", "unit amount", "quantity", "total"}}
 	for n, line := range i.LineItems {
 		lines = append(lines, lineRow(n, line))

@@ -17,7 +17,7 @@ import (
 // keysEraseVerb erases a person.
 type keysEraseVerb struct {
 	Subject string `arg:"" help:"Whom, as contrail keys list shows."`
-	Yes     bool   `short:"y" help:"Do not ask."`
+	Yes     bool   `short:"y" env:"-" help:"Do not ask."`
 }
 
 // Help teaches.

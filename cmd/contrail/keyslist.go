@@ -34,7 +34,7 @@ func (v *keysListVerb) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
-	rows := [][]string{{"created", "key", "wrapped with", "subject"}}
+	titled, rows := a.newTable([]string{"created", "key", "wrapped with", "subject"}), [][]string(nil)
 	for subject, err := range keys.Subjects(ctx) {
 		switch {
 		case err != nil:
@@ -47,12 +47,12 @@ func (v *keysListVerb) Run(ctx context.Context, a *app) error {
 		}
 		rows = append(rows, []string{subject.CreatedAt.Format(time.RFC3339), subject.KeyID, orDash(subject.KEK), printable(subject.Name)})
 		if len(rows) == tableStep {
-			a.printTable(rows)
+			a.printf("%s", titled.text(rows))
 			rows = rows[:0]
 		}
 	}
 	if !v.JSON {
-		a.printTable(rows)
+		a.printf("%s", titled.text(rows))
 	}
 	return nil
 }

@@ -24,7 +24,7 @@ func oneMore(limit int64, asJSON bool) int64 {
 
 // print prints what is listed: of that there is [oneMore], if there are more.
 func (l listing[T]) print(a *app, found iter.Seq2[T, error]) error {
-	rows, n := [][]string{l.title}, int64(0)
+	titled, rows, n := a.newTable(l.title, l.right...), [][]string(nil), int64(0)
 	var last T
 	for one, err := range found {
 		switch {
@@ -36,13 +36,13 @@ func (l listing[T]) print(a *app, found iter.Seq2[T, error]) error {
 			}
 			continue
 		case l.limit > 0 && n == l.limit:
-			a.printTable(rows, l.right...)
-			a.printf("there are more; %s\n", l.more(last))
+			a.printf("%s", titled.text(rows))
+			a.note("there are more; %s\n", l.more(last))
 			return nil
 		}
 		n, last = n+1, one
 		if rows = append(rows, l.row(one)); len(rows) == tableStep {
-			a.printTable(rows, l.right...)
+			a.printf("%s", titled.text(rows))
 			rows = rows[:0]
 		}
 	}
@@ -51,7 +51,7 @@ func (l listing[T]) print(a *app, found iter.Seq2[T, error]) error {
 	case n == 0:
 		a.printf("%s\n", l.none)
 	default:
-		a.printTable(rows, l.right...)
+		a.printf("%s", titled.text(rows))
 	}
 	return nil
 }

@@ -147,7 +147,7 @@ func inLoadFlags(err error) error {
 func (v *loadVerb) measure(ctx context.Context, a *app, place *loadPlace, cfg load.Config) (load.Report, error) {
 	place.fill(&cfg)
 	if !v.JSON {
-		a.printf("%s\n", a.paint(bold, "contrail load: "+v.plan()))
+		a.note("%s\n", a.paint(bold, "contrail load: "+v.plan()))
 	}
 	if a.unwritten != nil {
 		return load.Report{}, a.unwritten // without a reader there is no point in going on

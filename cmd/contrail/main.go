@@ -18,7 +18,7 @@ func run(args []string) int {
 	forgetEmpty("CONTRAIL_")
 	var root cli
 	parser, err := kong.New(&root, kong.Name("contrail"), kong.Description(description), kong.DefaultEnvars("CONTRAIL"),
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: helpWidth}))
+		kong.Help(printHelp))
 	if err != nil {
 		return complain(os.Stderr, "", err)
 	}

@@ -4,18 +4,15 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
-	"slices"
+	"io"
 	"strconv"
-	"strings"
-	"unicode/utf8"
 
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// printf writes to standard output. That a write has failed is told once, by told.
+// printf writes to standard output, and nothing that a terminal would do. That a write has failed is told once, by told.
 func (a *app) printf(format string, args ...any) {
-	if _, err := fmt.Fprintf(a.stdout, format, args...); err != nil && a.unwritten == nil {
+	if _, err := io.WriteString(a.stdout, a.shown(fmt.Sprintf(format, args...))); err != nil && a.unwritten == nil {
 		a.unwritten = fmt.Errorf("write the result: %w", err)
 	}
 }
@@ -33,42 +30,23 @@ func (a *app) told(err error) error {
 
 const insufficientPrivilege = "42501" // PostgreSQL's code
 
+// note writes what helps a person and is no part of the result: --quiet leaves it away.
+func (a *app) note(format string, args ...any) {
+	if !a.Quiet {
+		a.printf(format, args...)
+	}
+}
+
 // printJSON writes one JSON object and a line break.
 func (a *app) printJSON(value any) error {
 	text, err := json.Marshal(value)
 	if err != nil {
 		return fmt.Errorf("write JSON: %w", err)
 	}
-	if _, err := fmt.Fprintf(a.stdout, "%s\n", text); err != nil {
+	if _, err := a.stdout.Write(append(shownJSON(text), '\n')); err != nil {
 		return fmt.Errorf("write the result: %w", err)
 	}
 	return nil
-}
-
-// printTable writes rows of cells in aligned columns; those listed in right are numbers, and stand on the right.
-func (a *app) printTable(rows [][]string, right ...int) {
-	var widths []int
-	for _, row := range rows {
-		for n, cell := range row {
-			if n == len(widths) {
-				widths = append(widths, 0)
-			}
-			widths[n] = max(widths[n], utf8.RuneCountInString(cell))
-		}
-	}
-	for _, row := range rows {
-		var line strings.Builder
-		for n, cell := range row {
-			padding := strings.Repeat(" ", widths[n]-utf8.RuneCountInString(cell))
-			if slices.Contains(right, n) {
-				cell = padding + cell
-			} else {
-				cell += padding
-			}
-			line.WriteString(cell + "  ")
-		}
-		a.printf("%s\n", strings.TrimRight(line.String(), " "))
-	}
 }
 
 // thousands writes 1234567 as 1,234,567.
@@ -95,21 +73,3 @@ func agree[T ~int | ~int64 | ~uint64](n T, one, many string) string {
 	}
 	return many
 }
-
-// paint colours a text where standard output is a terminal and nobody objects (no-color.org).
-func (a *app) paint(colour, text string) string {
-	file, ok := a.stdout.(*os.File)
-	if !ok || os.Getenv("NO_COLOR") != "" || os.Getenv("TERM") == "dumb" {
-		return text
-	}
-	if info, err := file.Stat(); err != nil || info.Mode()&os.ModeCharDevice == 0 {
-		return text
-	}
-	return colour + text + "\x1b[0m"
-}
-
-const (
-	green = "\x1b[32m"
-	red   = "\x1b[31m"
-	bold  = "\x1b[1m"
-)

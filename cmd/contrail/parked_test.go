@@ -19,7 +19,7 @@ func TestParkedFlagsKnowAll(t *testing.T) {
 	}
 	for _, reason := range parked.Reasons() {
 		reasons = append(reasons, string(reason))
-		require.NotEqual(t, meaning("another"), meaning(reason))
+		require.NotEqual(t, parked.Reason("another").Meaning(), reason.Meaning())
 	}
 	for flag, all := range map[string][]string{"State": states, "Reason": reasons} {
 		field, _ := reflect.TypeFor[parkedFilter]().FieldByName(flag)

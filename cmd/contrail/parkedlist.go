@@ -37,8 +37,6 @@ Examples:
   contrail parked list --reason message_too_large --limit 0 --json | jq -r .position`
 }
 
-const errorWidth = 60 // characters of an error that a table shows
-
 // Run lists.
 func (v *parkedListVerb) Run(ctx context.Context, a *app) error {
 	filter, err := v.filter(v.Stream)
@@ -70,6 +68,6 @@ func parkedRow(event parked.Event) []string {
 	return []string{
 		strconv.FormatInt(int64(event.Position), 10), string(event.State), string(event.Reason),
 		event.Stream.String() + "@" + strconv.FormatInt(event.Version, 10), event.Type, strconv.Itoa(event.Attempts),
-		event.ChangedAt.Format(time.RFC3339), orDash(cut(printable(event.Error), errorWidth)),
+		event.ChangedAt.Format(time.RFC3339), orDash(printable(event.Error)),
 	}
 }

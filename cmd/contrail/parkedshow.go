@@ -65,7 +65,7 @@ func (v *parkedShowVerb) Run(ctx context.Context, a *app) error {
 	if v.JSON {
 		return a.printJSON(shown)
 	}
-	a.printTable(shown.rows())
+	a.printPairs(shown.rows())
 	a.printf("\n%s\n", shown.advice())
 	if shown.event != nil {
 		a.printf("\n%s\n", excerpt(indented(*shown.event)))
@@ -132,7 +132,7 @@ func (s *parkedShown) rows() [][]string {
 	rows := [][]string{
 		{"relay", printable(s.Relay)},
 		{"state", fmt.Sprintf("%s since %s, by %s", s.State, s.ChangedAt.Format(time.RFC3339), orDash(printable(s.ChangedBy)))},
-		{"reason", fmt.Sprintf("%s: %s", s.Reason, meaning(s.Reason))},
+		{"reason", fmt.Sprintf("%s: %s", s.Reason, s.Reason.Meaning())},
 		{"delivery error", orDash(printable(s.Error))},
 		{"attempts", strconv.Itoa(s.Attempts)},
 		{"left out", s.ParkedAt.Format(time.RFC3339)},

@@ -43,8 +43,13 @@ func (a *app) openPoolAt(ctx context.Context, address string, connections int32)
 	if err != nil {
 		return nil, fmt.Errorf("the database URL is wrong (%s); write it as postgres://user:password@host:5432/database", parseReason(err))
 	}
+	if strings.LastIndex(config.ConnConfig.Host, "@") > 0 { // a part of the password, which must not be told as a host
+		return nil, errors.New("the database URL is wrong (there is an @ in what comes before its host: percent-encode it as %40); write it as postgres://user:password@host:5432/database")
+	}
 	config.MaxConns, config.MinConns = connections, 0
 	config.ConnConfig.ConnectTimeout = a.ConnectTimeout
+	a.logStatements(config.ConnConfig)
+	a.traceQueries(config.ConnConfig)
 	if config.ConnConfig.RuntimeParams["application_name"] == "" {
 		config.ConnConfig.RuntimeParams["application_name"] = "contrail " + a.verb
 	}

@@ -14,8 +14,8 @@ import (
 // relayVerb runs a relay.
 type relayVerb struct {
 	brokerFlags
-
 	relayFlags
+	telemetryFlags
 
 	Store []string `placeholder:"STREAM=URL" sep:" " help:"Relay another store as well, into a stream of its own, whose subjects begin with its name in lower case. May be given again."`
 }
@@ -50,6 +50,11 @@ func (v *relayVerb) Run(ctx context.Context, a *app) error {
 	if err := v.check(); err != nil {
 		return err
 	}
+	endTelemetry, err := v.startTelemetry(ctx, a)
+	if err != nil {
+		return err
+	}
+	defer endTelemetry()
 	stores, err := v.stores(a)
 	if err != nil {
 		return err
@@ -64,6 +69,7 @@ func (v *relayVerb) Run(ctx context.Context, a *app) error {
 		relays = append(relays, relay)
 	}
 	defer heedControls(controls(relays...))()
+	a.telemetry.Health().Begin()
 	if len(relays) == 1 {
 		return relays[0].Run(ctx)
 	}
@@ -122,16 +128,21 @@ func (f relayFlags) open(ctx context.Context, a *app, broker brokerFlags) (relay
 		pool.Close()
 		return nil, nil, err
 	}
-	closeAll = func() { closeNATS(); pool.Close() }
+	closeServers := func() { closeNATS(); pool.Close() }
 	if relay, err = publisher.NewRelay(pool, js, cfg); err != nil {
-		closeAll()
+		closeServers()
 		return nil, nil, misconfigured(err)
 	}
 	if err := a.checkSubjects(ctx, js, broker.Stream, broker.Prefix); err != nil {
-		closeAll()
+		closeServers()
 		return nil, nil, err
 	}
-	return relay, closeAll, nil
+	endTelling, err := a.tellRelay(ctx, relay, pool, js, broker)
+	if err != nil {
+		closeServers()
+		return nil, nil, err
+	}
+	return relay, func() { endTelling(); closeServers() }, nil
 }
 
 // checkSubjects refuses subjects that another stream takes already: the relay's own could not be created beside it.

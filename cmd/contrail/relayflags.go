@@ -41,6 +41,8 @@ type relayFlags struct {
 	RetryMin    time.Duration `default:"50ms" help:"The first pause after a transient error; it doubles."`
 	RetryMax    time.Duration `default:"5s" help:"The longest pause after a transient error."`
 
+	HeartbeatInterval time.Duration `default:"5s" help:"How often the relay tells how it fares and takes what it is told, 1s to 5s."`
+
 	OnPermanent string `default:"park" enum:"park,per-stream,halt" help:"What to do with an event that is refused again and again, one of ${enum}: leave it out and go on; leave it out and hold the later events of its stream; stop."`
 	Attempts    int    `default:"8" help:"How often an event may be refused before that."`
 
@@ -53,6 +55,7 @@ func (f relayFlags) check() error {
 		f.wakeFlags.check(), atLeast("--batch-events", f.BatchEvents, 1), atLeast("--batch-bytes", f.BatchBytes, 1), atLeast("--in-flight", f.InFlight, 1),
 		atLeast("--ack-timeout", f.AckTimeout, time.Millisecond), atLeast("--retry-min", f.RetryMin, time.Millisecond),
 		atLeast("--retry-max", f.RetryMax, time.Millisecond), atLeast("--attempts", f.Attempts, 1), atLeast("--replicas", f.Replicas, 1),
+		atLeast("--heartbeat-interval", f.HeartbeatInterval, time.Second),
 	)
 }
 
@@ -60,7 +63,8 @@ func (f relayFlags) config(a *app, broker brokerFlags) (publisher.Config, error)
 	permanent, err := publisher.ParseOnPermanent(f.OnPermanent)
 	return f.apply(publisher.Config{
 		Stream: broker.Stream, Prefix: broker.Prefix, Replicas: f.Replicas, Identity: f.Identity,
-		BatchEvents: f.BatchEvents, BatchBytes: f.BatchBytes, InFlight: f.InFlight, AckTimeout: f.AckTimeout,
+		BatchEvents: f.BatchEvents, BatchBytes: f.BatchBytes, InFlight: f.InFlight, AckTimeout: f.AckTimeout, Heartbeat: f.HeartbeatInterval,
 		Wake: f.choice(), RetryMin: f.RetryMin, RetryMax: f.RetryMax, OnPermanent: permanent, Attempts: f.Attempts, Logger: a.log,
+		Tracer: a.telemetry.Tracer(), Meter: a.telemetry.Meter(),
 	}), err
 }

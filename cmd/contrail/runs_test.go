@@ -35,7 +35,7 @@ func TestRunsFlagsKnowAll(t *testing.T) {
 func TestKeysAreQuoted(t *testing.T) {
 	t.Parallel()
 	for key, want := range map[string]string{
-		"reminders/invoice-42": "reminders/invoice-42", "it's": `'it'\''s'`, "a b": "'a b'", "$x": "'$x'", "-x": "'-x'", "": "''", "a\x1bb": "'a�b'",
+		"reminders/invoice-42": "reminders/invoice-42", "it's": `'it'\''s'`, "a b": "'a b'", "$x": "'$x'", "-x": "'-x'", "": "''", "a\x1bb": "'a\\u001bb'",
 	} {
 		require.Equal(t, want, quoted(key))
 	}

@@ -78,7 +78,7 @@ func runRow(run steps.Record) []string {
 	}
 	return []string{
 		printable(run.Key), orDash(printable(run.Workflow)), runState(run), runStep(run), strconv.Itoa(run.Failures), due, run.BeganAt.Format(time.RFC3339),
-		orDash(cut(printable(cmp.Or(run.Error, run.Reason)), errorWidth)),
+		orDash(printable(cmp.Or(run.Error, run.Reason))),
 	}
 }
 

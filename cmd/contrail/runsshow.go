@@ -48,7 +48,7 @@ func (v *runsShowVerb) Run(ctx context.Context, a *app) error {
 			return a.printJSON(timeline)
 		}
 		shown := shownRun{timeline}
-		a.printTable(shown.rows())
+		a.printPairs(shown.rows())
 		a.printf("\n%s\n", strings.Join(shown.advice(), "\n"))
 		if entries := shown.log(); len(entries) > 0 {
 			a.printf("\n")
@@ -137,7 +137,7 @@ func (s shownRun) log() [][]string {
 	rows := [][]string{{"at", "step", "what", "by", "detail"}}
 	for _, entry := range s.Log {
 		rows = append(rows, []string{
-			entry.At.Format(time.RFC3339), orDash(printable(entry.Step)), printable(entry.What), orDash(printable(entry.By)), cut(printable(entry.Detail), detailWidth),
+			entry.At.Format(time.RFC3339), orDash(printable(entry.Step)), printable(entry.What), orDash(printable(entry.By)), printable(entry.Detail),
 		})
 	}
 	if s.Omitted > 0 {
@@ -145,8 +145,6 @@ func (s shownRun) log() [][]string {
 	}
 	return rows
 }
-
-const detailWidth = 200 // characters of an entry that a table shows
 
 // oneLine is JSON as far as a line shows it.
 func oneLine(data json.RawMessage) string {

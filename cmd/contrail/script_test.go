@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -80,12 +81,20 @@ func tbOf(ts *testscript.TestScript) testing.TB {
 	return tb
 }
 
-// nowhere is an address at which nobody listens.
+// nowhere is an address at which nobody listens. Scripts let processes listen there, one after another: so its port is below those that systems give to
+// connections, and those that the tests' servers choose from.
 func nowhere(ts *testscript.TestScript) string {
-	listener, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:0")
-	ts.Check(err)
-	defer func() { _ = listener.Close() }()
-	return listener.Addr().String()
+	const lowest, count, tries = 10_000, 10_000, 100
+	for range tries {
+		address := net.JoinHostPort("127.0.0.1", strconv.Itoa(lowest+rand.N(count)))
+		listener, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", address)
+		if err == nil {
+			ts.Check(listener.Close())
+			return address
+		}
+	}
+	ts.Fatalf("no free port")
+	return ""
 }
 
 func setPostgres(ts *testscript.TestScript, _ bool, args []string) {

@@ -18,6 +18,7 @@ import (
 // serveVerb runs the worked example's HTTP API.
 type serveVerb struct {
 	keysFlag
+	telemetryFlags
 
 	Listen      string `default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Where to listen; port 0 is any free one."`
 	Connections int    `default:"16" help:"Database connections, at most."`
@@ -57,6 +58,11 @@ func (v *serveVerb) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
+	endTelemetry, err := v.startTelemetry(ctx, a)
+	if err != nil {
+		return err
+	}
+	defer endTelemetry()
 	tuneGC()
 	pool, err := a.openStore(ctx, int32(v.Connections)) //nolint:gosec // check bounds it
 	if err != nil {
@@ -70,6 +76,7 @@ func (v *serveVerb) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
+	watchPostgres(a.telemetry.Health(), "postgres", pool)
 	listener, err := v.listen(ctx, a)
 	if err != nil {
 		return err
@@ -77,6 +84,7 @@ func (v *serveVerb) Run(ctx context.Context, a *app) error {
 	server := api.NewServer(handler, api.ServerConfig{
 		ReadTimeout: v.BodyTimeout + api.DefaultHeaderTimeout, WriteTimeout: v.BodyTimeout + v.RequestTimeout + writeGrace, IdleTimeout: v.IdleTimeout, DrainTimeout: v.DrainTimeout, Logger: a.log,
 	})
+	a.telemetry.Health().Begin()
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return server.Run(ctx, listener) })
 	group.Go(func() error { pruneAnswers(ctx, pool, keep, a.log); return nil })
@@ -93,7 +101,7 @@ func (v *serveVerb) handler(a *app, pool *pgxpool.Pool) (*api.API, error) {
 	if err != nil {
 		return nil, err
 	}
-	transactor, err := invoicing.NewTransactor(pool, invoicing.TransactorConfig{Keys: keys})
+	transactor, err := invoicing.NewTransactor(pool, invoicing.TransactorConfig{Keys: keys, Tracer: a.telemetry.Tracer(), Meter: a.telemetry.Meter()})
 	if err != nil {
 		return nil, err
 	}
@@ -106,6 +114,7 @@ func (v *serveVerb) handler(a *app, pool *pgxpool.Pool) (*api.API, error) {
 		Services: services, Reader: invoicing.NewReader(pool, invoicing.ReaderConfig{Wait: v.ReadWait}),
 		Ready: invoicing.Ready(pool), Unavailable: invoicing.Unavailable, Logger: a.log, Version: describeBuild(version, info).Version,
 		MaxBodyBytes: v.MaxBodyBytes, MaxRequests: v.MaxRequests, RequestTimeout: v.RequestTimeout, BodyTimeout: v.BodyTimeout,
+		TracerProvider: a.telemetry.Tracer(),
 	})
 	if err != nil {
 		return nil, misconfigured(err)

@@ -2,100 +2,76 @@ package main
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"time"
 
-	"github.com/contrail-events/contrail/publisher"
+	"github.com/contrail-events/contrail/internal/picture"
 )
 
 // statusVerb tells how things stand.
 type statusVerb struct {
 	brokerFlags
 
-	JSON bool `name:"json" help:"Print JSON."`
+	DeadLetters string `default:"DEADLETTERS" help:"The JetStream stream of dead letters."`
+	Watch       every  `env:"-" placeholder:"2s" help:"Tell again and again, every 2s or --watch=TIME, until q or ctrl-c."`
+	JSON        bool   `name:"json" help:"Print JSON; with --watch one object a line."`
 }
 
 // Help teaches.
 func (*statusVerb) Help() string {
-	return `Asks the database and the broker how far they are. "Position" is the newest committed event, "horizon" the position up
-to which everything is settled, "published" the last event that the stream holds. Lag that stays while a relay leads, or a
+	return `Shows how things stand, on one screen: both servers, how far the stream is behind the database, who relays and who consumes, what waits
+for a person, and what is wrong, in a sentence each with what to do. "Position" is the newest committed event, "horizon" the position
+up to which everything is settled, "published" the last event that the stream holds. Lag that stays while a relay leads, or a
 horizon that stays below the position, is worth a look: an open transaction that has appended holds the horizon back, and status
-names it. It exits 0 whenever both servers answer.
+names it. On a terminal what does not fit is left out, and how many that are is told; piped, or as JSON, it is all there.
+
+It exits 0 whenever both servers answer, whatever is wrong otherwise, and 1 when one does not: then it shows what the other knows. Numbers
+of what there may be many of are counted up to a bound, and followed by a +. With --watch a server that goes away is waited for.
 
 Examples:
 
   contrail status
-  contrail status --json | jq .lag_events`
+  contrail status --watch
+  contrail status --json | jq .lag_events
+  contrail status --json | jq -r '.problems[] | .what'`
 }
 
 // Run prints the status.
 func (v *statusVerb) Run(ctx context.Context, a *app) error {
-	pool, err := a.openStore(ctx, 1)
-	if err != nil {
+	if err := errors.Join(v.checkBroker(), checkStream(v.DeadLetters), v.Watch.check("--watch")); err != nil {
 		return err
 	}
-	defer pool.Close()
-	js, closeNATS, err := a.openJetStream(ctx, v.brokerFlags)
-	if err != nil {
+	place := &statusPlace{verb: v, app: a}
+	defer place.close()
+	if v.Watch > 0 {
+		return place.watch(ctx)
+	}
+	if err := place.open(ctx); err != nil {
 		return err
 	}
-	defer closeNATS()
-	var status publisher.Status
-	err = a.inTime(ctx, func(ctx context.Context) (err error) {
-		status, err = publisher.ReadStatus(ctx, pool, js, v.Stream)
-		return err
-	})
-	if err != nil {
+	if place.noDatabase != nil && place.noBroker != nil {
+		return errors.Join(place.noDatabase, place.noBroker)
+	}
+	now := place.read(ctx, picture.Limits{Timeout: a.ConnectTimeout, Counted: -1})
+	if ctx.Err() != nil {
+		return context.Cause(ctx) //nolint:wrapcheck // the signal
+	}
+	if err := place.tell(now, picture.Rates{}); err != nil {
 		return err
 	}
-	if v.JSON {
-		return a.printJSON(status)
-	}
-	a.printTable(statusRows(status))
-	return nil
+	return place.unread(now)
 }
 
-func statusRows(s publisher.Status) [][]string {
-	leader := s.Leader
-	if leader == "" {
-		leader = "none; start one with contrail relay"
+// tell prints a picture.
+func (p *statusPlace) tell(now picture.Picture, rates picture.Rates) error {
+	if p.verb.JSON {
+		return p.app.printJSON(statusOf(now))
 	}
-	lag := plural(s.LagEvents, "event")
-	if s.LagEvents > 0 {
-		lag += ", the oldest appended " + seconds(s.OldestUnpublishedSeconds) + " ago"
+	width, height := p.app.screen()
+	for _, line := range (statusPage{app: p.app, picture: now, rates: rates, width: width}).lines(height) {
+		p.app.printf("%s\n", line)
 	}
-	rows := [][]string{
-		{"stream", s.Stream},
-		{"leader", leader},
-		{"position", thousands(s.Position)},
-		{"horizon", thousands(s.Horizon)},
-		{"published", fmt.Sprintf("%s, as message %s of the stream", thousands(s.PublishedPosition), thousands(s.Sequence))},
-		{"lag", lag},
-	}
-	if s.Lost > 0 {
-		rows = append(rows, []string{"lost", plural(s.Lost, "event") + " that the broker had acknowledged, and that were sent again"})
-	}
-	for _, row := range []struct {
-		count int64
-		name  string
-		text  string
-	}{
-		{s.Parked, "parked", "that the broker refused; contrail parked list" + onStream(s.Stream) + " shows them"},
-		{s.Held, "held", "behind parked ones of their streams"},
-		{s.Requeued, "requeued", "that the relay publishes next"},
-	} {
-		if row.count > 0 {
-			rows = append(rows, []string{row.name, plural(row.count, "event") + " " + row.text})
-		}
-	}
-	if s.Paused {
-		rows = append(rows, []string{"paused", "nothing is published until somebody runs contrail relays resume" + onStream(s.Stream)})
-	}
-	if open := s.Appender; open != nil {
-		rows = append(rows, []string{"oldest appender", fmt.Sprintf("pid %d (%s), open for %s, last statement: %s",
-			open.PID, open.ApplicationName, seconds(open.Seconds), breaks.ReplaceAllString(open.Query, " "))})
-	}
-	return rows
+	return nil
 }
 
 // seconds writes a length of time as a person would.

@@ -14,6 +14,7 @@ type subscribeVerb struct {
 	brokerFlags
 	keysFlag
 	mailFlags
+	telemetryFlags
 
 	Parts []string `default:"projections,notifications,reminders,webhooks" enum:"projections,notifications,reminders,webhooks" help:"What this process runs: ${enum}. Other processes may run the rest."`
 
@@ -73,6 +74,11 @@ func (v *subscribeVerb) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
+	endTelemetry, err := v.startTelemetry(ctx, a)
+	if err != nil {
+		return err
+	}
+	defer endTelemetry()
 	pool, err := a.openStore(ctx, v.connections())
 	if err != nil {
 		return err
@@ -94,6 +100,12 @@ func (v *subscribeVerb) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return misconfigured(err)
 	}
+	endTelling, err := v.tell(ctx, a, consuming, pool, js)
+	if err != nil {
+		return err
+	}
+	defer endTelling()
+	a.telemetry.Health().Begin()
 	err = consuming.run(ctx)
 	stats, posts := consuming.stats()
 	a.log.InfoContext(ctx, "stopped", slog.Int64("handled", stats.Handled), slog.Int64("duplicates", stats.Duplicates),

@@ -42,7 +42,7 @@ func (v *subscribeVerb) config(a *app, pool *pgxpool.Pool, mailing invoicing.Not
 	}
 	config := consumersConfig{
 		parts: v.Parts, notifications: mailing, hooks: hooks,
-		projection: subscribers.ProjectionConfig{Stream: v.Stream, Prefix: v.Prefix, DrainTimeout: v.DrainTimeout, Logger: a.log},
+		projection: subscribers.ProjectionConfig{Stream: v.Stream, Prefix: v.Prefix, DrainTimeout: v.DrainTimeout, Logger: a.log, Tracer: a.telemetry.Tracer(), Meter: a.telemetry.Meter()},
 	}
 	return config, v.unlock(pool, &config)
 }
@@ -51,7 +51,7 @@ func (v *subscribeVerb) subscription(a *app) subscribers.Config {
 	return subscribers.Config{
 		Durable: v.Durable, Stream: v.Stream, Prefix: v.Prefix, MaxDeliver: v.MaxDeliver, AckWait: v.AckWait, MaxAckPending: v.MaxAckPending,
 		Concurrency: v.Concurrency, DeadLetters: v.DeadLetters, InboxBatch: v.InboxBatch, DrainTimeout: v.DrainTimeout,
-		Partitions: v.Partitions, HandlerTimeout: v.HandlerTimeout, Logger: a.log,
+		Partitions: v.Partitions, HandlerTimeout: v.HandlerTimeout, Logger: a.log, Tracer: a.telemetry.Tracer(), Meter: a.telemetry.Meter(),
 	}
 }
 

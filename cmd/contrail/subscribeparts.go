@@ -18,6 +18,7 @@ import (
 type consumers struct {
 	notifications *invoicing.Notifications // nil: neither they nor the reminders are among the parts
 	hooks         *webhook.Hooks           // nil: likewise
+	projections   []*subscribers.Projection
 	parts         []part
 }
 
@@ -28,7 +29,7 @@ func newConsumers(js jetstream.JetStream, pool *pgxpool.Pool, config consumersCo
 	has := func(name string) bool { return slices.Contains(config.parts, name) }
 	var projectionsErr, notificationsErr, hooksErr error
 	if has(partProjections) {
-		c.parts, projectionsErr = newProjections(js, pool, config.projection)
+		c.projections, projectionsErr = newProjections(js, pool, config.projection)
 	}
 	if has(partNotifications) || has(partReminders) {
 		c.notifications, notificationsErr = invoicing.NewNotifications(js, pool, config.notifications)
@@ -38,6 +39,9 @@ func newConsumers(js jetstream.JetStream, pool *pgxpool.Pool, config consumersCo
 	}
 	if err := errors.Join(projectionsErr, notificationsErr, hooksErr); err != nil {
 		return consumers{}, err
+	}
+	for _, one := range c.projections {
+		c.parts = append(c.parts, one.Run)
 	}
 	if has(partNotifications) {
 		c.parts = append(c.parts, c.notifications.Run)
@@ -52,14 +56,14 @@ func newConsumers(js jetstream.JetStream, pool *pgxpool.Pool, config consumersCo
 }
 
 // newProjections are the three read models, under their usual names: those that contrail serve reads.
-func newProjections(js jetstream.JetStream, pool *pgxpool.Pool, config subscribers.ProjectionConfig) ([]part, error) {
+func newProjections(js jetstream.JetStream, pool *pgxpool.Pool, config subscribers.ProjectionConfig) ([]*subscribers.Projection, error) {
 	summary, summaryErr := invoicing.NewSummaryProjection(js, pool, config)
 	overdue, overdueErr := invoicing.NewOverdueProjection(js, pool, config)
 	statement, statementErr := invoicing.NewStatementProjection(js, pool, config)
 	if err := errors.Join(summaryErr, overdueErr, statementErr); err != nil {
 		return nil, err
 	}
-	return []part{summary.Run, overdue.Run, statement.Run}, nil
+	return []*subscribers.Projection{summary, overdue, statement}, nil
 }
 
 // run ends when ctx does, or when one of the parts fails; then the others drain.

@@ -15,7 +15,7 @@ type subscriptionsResumeVerb struct{ oneSubscription }
 func (*subscriptionsResumeVerb) Help() string {
 	return `Has the broker deliver events to a subscription again that was paused. One that is not paused stays as it is.
 
-Example:
+Examples:
 
   contrail subscriptions resume invoice-notifications`
 }

@@ -42,10 +42,10 @@ func (v *subscriptionsShowVerb) Run(ctx context.Context, a *app) error {
 		case v.JSON:
 			return a.printJSON(shown)
 		}
-		a.printTable(subscriptionRows(shown))
+		a.printPairs(subscriptionRows(shown))
 		a.printDivision(shown.Division)
 		if shown.DeadLetters > 0 {
-			a.printf("\nLook at its dead letters: contrail dead-letters list --consumer %s\n", printable(shown.Durable))
+			a.note("\nLook at its dead letters: contrail dead-letters list --consumer %s\n", printable(shown.Durable))
 		}
 		return nil
 	})

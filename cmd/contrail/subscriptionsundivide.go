@@ -29,7 +29,7 @@ nothing waits there are none.
 It stays paused if it was. Wherever this is interrupted nothing is lost; run it again then. It asks first, and exits 1 when processes run, or
 the subscription has no partitions.
 
-Example:
+Examples:
 
   contrail subscriptions undivide invoice-notifications
   contrail subscribe --partitions 8`

@@ -74,7 +74,7 @@ func (v *webhooksAddVerb) Run(ctx context.Context, a *app) error {
 		if err := a.tellSecret(added, secret, v.JSON); err != nil || v.JSON {
 			return err
 		}
-		a.printf("Try it: contrail webhooks test %s%s\n", added.ID, alsoPrivate(added))
+		a.note("Try it: contrail webhooks test %s%s\n", added.ID, alsoPrivate(added))
 		return nil
 	})
 }

@@ -66,7 +66,7 @@ func (v *webhooksChangeVerb) Run(ctx context.Context, a *app) error {
 		case v.JSON:
 			return a.printJSON(changed)
 		}
-		a.printTable(webhookRows(changed))
+		a.printPairs(webhookRows(changed))
 		return nil
 	})
 }

@@ -109,9 +109,9 @@ func webhookDeliveryRow(record deliveries.Record) []string {
 		due = record.DueAt.Format(time.RFC3339)
 	}
 	if last := record.Last; last != nil {
-		answer = orDash(cut(printable(last.Response), errorWidth))
+		answer = orDash(printable(last.Response))
 		if last.Response == "" {
-			answer = orDash(cut(printable(last.Error), errorWidth))
+			answer = orDash(printable(last.Error))
 		}
 	}
 	return []string{

@@ -19,6 +19,7 @@ import (
 type webhooksRunVerb struct {
 	brokerFlags
 	keysFlag
+	telemetryFlags
 
 	Durable       string        `default:"webhooks" help:"The durable consumer; processes that share it share the endpoints."`
 	DeadLetters   string        `default:"DEADLETTERS" help:"The JetStream stream that takes dead letters; it is created if it is missing."`
@@ -55,6 +56,11 @@ Examples:
 
 // Run posts until ctx ends.
 func (v *webhooksRunVerb) Run(ctx context.Context, a *app) error {
+	endTelemetry, err := v.startTelemetry(ctx, a)
+	if err != nil {
+		return err
+	}
+	defer endTelemetry()
 	config, err := v.config(a)
 	if err != nil {
 		return err
@@ -82,6 +88,12 @@ func (v *webhooksRunVerb) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return misconfigured(err)
 	}
+	endTelling, err := v.tell(ctx, a, hooks, pool, js)
+	if err != nil {
+		return err
+	}
+	defer endTelling()
+	a.telemetry.Health().Begin()
 	err = hooks.Run(ctx)
 	stats := hooks.Stats()
 	a.log.InfoContext(ctx, "stopped", slog.Int64("planned", stats.Handled), slog.Int64("dead_lettered", stats.DeadLettered))
@@ -121,7 +133,7 @@ func (v *webhooksRunVerb) config(a *app) (webhook.Config, error) {
 	case disableAfter == 0:
 		disableAfter = -1
 	}
-	store, err := eventstore.New(eventstore.Config{})
+	store, err := eventstore.New(eventstore.Config{Tracer: a.telemetry.Tracer(), Meter: a.telemetry.Meter()})
 	if err != nil {
 		return webhook.Config{}, err
 	}
@@ -129,7 +141,7 @@ func (v *webhooksRunVerb) config(a *app) (webhook.Config, error) {
 		Subscription: subscribers.Config{
 			Durable: v.Durable, Stream: v.Stream, Prefix: v.Prefix, MaxDeliver: v.MaxDeliver, AckWait: v.AckWait, MaxAckPending: v.MaxAckPending,
 			Concurrency: v.Concurrency, DeadLetters: v.DeadLetters, InboxBatch: v.InboxBatch, DrainTimeout: v.DrainTimeout,
-			Partitions: v.Partitions, Logger: a.log,
+			Partitions: v.Partitions, Logger: a.log, Tracer: a.telemetry.Tracer(), Meter: a.telemetry.Meter(),
 		},
 		AllowPrivate: v.AllowPrivate, DisableAfter: disableAfter,
 		Append: func(ctx context.Context, tx pgx.Tx, stream contrail.StreamID, events ...contrail.Event) error {

@@ -39,7 +39,7 @@ func (v *webhooksShowVerb) Run(ctx context.Context, a *app) error {
 		case v.JSON:
 			return a.printJSON(endpoint)
 		}
-		a.printTable(webhookRows(endpoint))
+		a.printPairs(webhookRows(endpoint))
 		a.printf("\n%s\n", webhookAdvice(endpoint, time.Now()))
 		return nil
 	})

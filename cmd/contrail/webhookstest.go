@@ -59,7 +59,7 @@ func (a *app) printTested(tested webhook.Tested) {
 		rows = append(rows, []string{"answer", printable(tested.Response)})
 	}
 	rows = append(rows, []string{"after", tested.Duration.Round(time.Microsecond).String()})
-	a.printTable(rows)
+	a.printPairs(rows)
 	if tested.OK() {
 		a.printf("\n%s\n", a.paint(green, "OK: the endpoint has taken the event."))
 		return
