@@ -8,18 +8,44 @@ PACKAGES ?= ./...
 FUZZTIME ?= 20s
 BENCH    ?= .
 
+# docker compose, however it is installed.
+COMPOSE ?= $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose)
+
 # The linter is pinned in a module of its own, so that what it depends on never reaches a user of this one.
 LINT := $(GO) tool -modfile=tools/go.mod golangci-lint
 
 .PHONY: help
 help: ## list the targets
-	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo "  PACKAGES=./eventstore/... narrows test, race, bench and fuzz; BENCH=regexp and FUZZTIME=1m do what they say."
 
 .PHONY: demo
 demo: ## the whole way on this computer: append, relay, consume, verify
 	$(GO) run ./cmd/contrail demo
+
+.PHONY: up
+up: .env ## the local stack in containers, and where to find it (docs/stack.md)
+	$(COMPOSE) up --build --detach --wait
+	@echo "API http://127.0.0.1:8080/docs, dashboard http://127.0.0.1:8088: log in with CONTRAIL_DASHBOARD_TOKEN, which is in .env"
+
+.PHONY: up-observability
+up-observability: .env ## the same with Prometheus, Grafana, a collector and Jaeger, and with traces
+	OTEL_TRACES_EXPORTER=otlp $(COMPOSE) --profile observability up --build --detach --wait
+	@echo "API http://127.0.0.1:8080/docs, dashboard http://127.0.0.1:8088: log in with CONTRAIL_DASHBOARD_TOKEN, which is in .env"
+	@echo "Grafana http://127.0.0.1:3000, Prometheus http://127.0.0.1:9090, traces http://127.0.0.1:16686"
+
+.PHONY: down
+down: .env ## stop the local stack and forget its data
+	$(COMPOSE) --profile observability down --volumes
+
+# A token for the dashboard that nobody else knows. An .env that is there is kept, and given one if it has none.
+.PHONY: .env
+.env:
+	@if ! grep -qs '^CONTRAIL_DASHBOARD_TOKEN=.' .env; then \
+		umask 077; \
+		printf 'CONTRAIL_DASHBOARD_TOKEN=%s\n' "$$(od -An -N24 -tx1 /dev/urandom | tr -d ' \n')" >>.env; \
+	fi
 
 .PHONY: build
 build: ## the static binary, as bin/contrail
