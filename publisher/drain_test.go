@@ -131,8 +131,7 @@ func TestRebuildFillsAStreamFromTheFirstEventOn(t *testing.T) {
 		"deleted and made anew": func(t *testing.T, js jetstream.JetStream) {
 			t.Helper()
 			require.NoError(t, js.DeleteStream(t.Context(), "EVENTS"))
-			_, err := js.CreateStream(t.Context(), publisher.StreamConfig(publisher.Config{}))
-			require.NoError(t, err)
+			createStream(t, js, func(cfg *jetstream.StreamConfig) { *cfg = publisher.StreamConfig(publisher.Config{}) })
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -4,6 +4,8 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // trouble is what the error page shows.
@@ -35,8 +37,9 @@ func sentence(text string) string {
 	if text == "" {
 		return ""
 	}
-	if !strings.HasPrefix(text, "contrail ") {
-		text = strings.ToUpper(text[:1]) + text[1:]
+	if first, _, _ := strings.Cut(text, " "); first != "contrail" && !strings.ContainsAny(first, "_-.") { // what is a name stays as it is
+		letter, size := utf8.DecodeRuneInString(text)
+		text = string(unicode.ToUpper(letter)) + text[size:]
 	}
 	if !strings.ContainsAny(text[len(text)-1:], ".!?") {
 		text += "."

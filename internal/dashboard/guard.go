@@ -58,7 +58,13 @@ func (d *Dashboard) sameOrigin(next http.Handler) http.Handler {
 	return protection.Handler(next)
 }
 
+// forwarding are the header fields by which a proxy tells of itself.
+func forwarding() []string {
+	return []string{"Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-Ip"}
+}
+
 // rightHost refuses other names for this computer, where nothing else tells who asks: another site's page may have had its name resolved to this address.
+// It refuses what a proxy passes on, too: whoever reaches that would be the operator.
 func (d *Dashboard) rightHost(next http.Handler) http.Handler {
 	if d.config.credentials() {
 		return next
@@ -72,6 +78,13 @@ func (d *Dashboard) rightHost(next http.Handler) http.Handler {
 			d.refuse(w, r, &httpError{http.StatusMisdirectedRequest, "without credentials the dashboard answers to the names of this computer alone: use " +
 				"http://localhost or http://127.0.0.1 with its port, or give it a token"})
 			return
+		}
+		for _, name := range forwarding() {
+			if r.Header.Get(name) != "" {
+				d.refuse(w, r, &httpError{http.StatusForbidden, "without credentials the dashboard answers to this computer alone, and a proxy has passed this " +
+					"request on (" + name + "): give the dashboard a token, and name the proxy with --trusted-proxy"})
+				return
+			}
 		}
 		next.ServeHTTP(w, r)
 	})

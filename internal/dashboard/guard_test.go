@@ -131,6 +131,10 @@ func TestHost(t *testing.T) {
 			require.Equal(t, http.StatusMisdirectedRequest, w.get(path, as(host)).StatusCode, "%s %s", host, path)
 		}
 	}
+	for _, name := range []string{"X-Forwarded-For", "Forwarded", "Via", "X-Real-IP"} {
+		got := w.get("/audit", func(r *http.Request) { r.Header.Set(name, "203.0.113.7") })
+		require.Equal(t, http.StatusForbidden, got.StatusCode, "whoever reaches the proxy would be the operator: %s", name)
+	}
 	w.serve(guarded)
 	require.Equal(t, http.StatusOK, w.get("/audit", as("dashboard.example.org"), bearing(operatorToken)).StatusCode, "a token tells who it is")
 }

@@ -69,7 +69,7 @@ func TestListShowsWhatTheBrokerKnows(t *testing.T) {
 	require.Equal(t, subscriptions.Subscription{
 		Durable: "test", Stream: "EVENTS", Ours: true, Filters: []string{"events.a.>", "events.b.>"},
 		Lag: 1, InHand: 1, AckFloor: subscriptions.Place{Sequence: 5}, Delivered: subscriptions.Place{Sequence: 6, Position: 5},
-		DeadLetters: 2, MaxDeliver: 3, AckWait: 60, MaxAckPending: 7,
+		Answered: 5, DeadLetters: 2, MaxDeliver: 3, AckWait: 60, MaxAckPending: 7,
 	}, got)
 }
 
