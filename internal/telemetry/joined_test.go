@@ -76,7 +76,8 @@ func journey(t *testing.T, request trace.Span, told providers, count int, handle
 		_, err := store.Append(trace.ContextWithSpan(t.Context(), request), tx, contrail.NewStreamID("invoice", "42"), eventstore.NoStream, events...)
 		return err
 	}))
-	running, stop := context.WithCancel(t.Context())
+	// A span that is active where the process begins is nobody's parent: it would never end.
+	running, stop := context.WithCancel(trace.ContextWithSpan(t.Context(), request))
 	ended := make(chan error, 3)
 	for _, one := range []interface {
 		Run(ctx context.Context) error
@@ -136,6 +137,7 @@ func TestOneTraceFromAppendToHandler(t *testing.T) {
 	require.Equal(t, batch.SpanContext.TraceID(), published[0].Links[0].SpanContext.TraceID())
 
 	require.NotEmpty(t, told.Spans("project totals")[0].Links)
+	require.NotEqual(t, whole, told.Spans("project totals")[0].SpanContext.TraceID())
 
 	consequence := told.Spans("append reminder")
 	require.Len(t, consequence, 1)
