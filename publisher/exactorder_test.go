@@ -27,6 +27,7 @@ func TestARequeuedEventDoesNotOvertakeOneThatIsRefusedAgain(t *testing.T) {
 	refused[1].Store(true)
 	refused[3].Store(true)
 	cfg := impatient()
+	cfg.AckTimeout = patience // it bounds a drain, too
 	cfg.Attempts, cfg.BatchEvents = 1, 3
 	cfg.Middlewares = []message.HandlerMiddleware{func(next message.HandlerFunc) message.HandlerFunc {
 		return func(msg *message.Message) ([]*message.Message, error) {
@@ -66,6 +67,7 @@ func TestWhatWasHeldIsHeldAgainWhenTheBrokerLosesIt(t *testing.T) {
 	insertSmall(t, pool, "held-1")
 	insertSmall(t, pool, "other-1")
 	cfg := impatient()
+	cfg.AckTimeout = patience // it bounds a drain, too
 	cfg.OnPermanent, cfg.Attempts = publisher.PerStream, 1
 	drain := func() publisher.Drained {
 		drained, err := newRelay(t, pool, js, cfg).Drain(t.Context(), nil)
@@ -104,6 +106,7 @@ func TestWhatIsRequeuedInFrontOfTheCursorComesInItsOrder(t *testing.T) {
 			leaveOut(t, pool, 3, parked.Parked, 0)
 			requeue(t, pool, 3)
 			cfg := impatient()
+	cfg.AckTimeout = patience // it bounds a drain, too
 			cfg.Fence = fence
 			awaitDrained(t, pool, js, cfg)
 			require.Equal(t, []string{"1", "2", "3", "4", "5"}, positionsIn(t, js))

@@ -52,7 +52,8 @@ func TestIdleRelayOnlyMakesItsSafetyReads(t *testing.T) {
 	require.Eventually(t, func() bool { return reads.Load() >= before+wanted }, time.Minute, time.Millisecond)
 	made, took := statementsOf(t, server)-statements, time.Since(began)
 	t.Logf("%d statements in %s", made, took)
-	require.LessOrEqual(t, made, int(took/cfg.Wake.Interval())+1)
+	// A few more are made where the machine stands still for a while; two for each read would be twice as many.
+	require.LessOrEqual(t, made, int(took/cfg.Wake.Interval())+1+int(wanted)/2)
 	require.NoError(t, stop())
 }
 

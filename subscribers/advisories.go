@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -96,8 +97,8 @@ func (s *session) createAdvisoryStream(ctx context.Context, kinds []string) erro
 func (s *session) unadvised(ctx context.Context, missing []string, refused error) error {
 	refusal, answered := errors.AsType[*jetstream.APIError](refused)
 	switch {
-	case errors.Is(refused, jetstream.ErrStreamNameAlreadyInUse) && s.isBeingMade(ctx):
-		return fmt.Errorf("stream %s for the broker's advisories is being made by somebody else, in another way", advisoryStream) // to be looked at once it is there
+	case (refused == nil || errors.Is(refused, jetstream.ErrStreamNameAlreadyInUse)) && s.isBeingMade(ctx, missing):
+		return fmt.Errorf("stream %s for the broker's advisories is being made, and is not known everywhere yet", advisoryStream)
 	case answered && refusal.Code < 500 && !errors.Is(refused, jetstream.ErrStreamNotFound), refused == nil, s.isForbidden(refused):
 		return misconfigured("no stream takes all advisories of the broker on subjects %v.>, and %s can't be created (%w); "+
 			"let whoever may do so create it with these subjects, or let one stream take all of them", missing, advisoryStream, orRefused(refused))
@@ -105,10 +106,14 @@ func (s *session) unadvised(ctx context.Context, missing []string, refused error
 	return fmt.Errorf("create stream %s for the broker's advisories: %w", advisoryStream, refused)
 }
 
-// isBeingMade tells whether the cluster has given out the stream's name, and nobody can look the stream up yet.
-func (s *session) isBeingMade(ctx context.Context) bool {
-	_, err := s.js.Stream(ctx, advisoryStream)
-	return errors.Is(err, jetstream.ErrStreamNotFound)
+// isBeingMade tells whether a cluster has given out the stream's name and nobody can look the stream up yet, or not by its subjects.
+func (s *session) isBeingMade(ctx context.Context, kinds []string) bool {
+	stream, err := s.js.Stream(ctx, advisoryStream)
+	if err != nil {
+		return errors.Is(err, jetstream.ErrStreamNotFound)
+	}
+	taken := stream.CachedInfo().Config.Subjects
+	return !slices.ContainsFunc(kinds, func(kind string) bool { return !slices.Contains(taken, kind+".>") })
 }
 
 func orRefused(err error) error {
