@@ -106,7 +106,7 @@ func TestWhatIsRequeuedInFrontOfTheCursorComesInItsOrder(t *testing.T) {
 			leaveOut(t, pool, 3, parked.Parked, 0)
 			requeue(t, pool, 3)
 			cfg := impatient()
-	cfg.AckTimeout = patience // it bounds a drain, too
+			cfg.AckTimeout = patience // it bounds a drain, too
 			cfg.Fence = fence
 			awaitDrained(t, pool, js, cfg)
 			require.Equal(t, []string{"1", "2", "3", "4", "5"}, positionsIn(t, js))
