@@ -59,15 +59,16 @@ func (s *session) settleFound(ctx context.Context, g *givenUp, known knowledge) 
 		s.noLetter(ctx, g.advisory, "it was handled here, and the answer came too late for the broker")
 		return nil
 	}
-	switch chance, err := s.hasChance(ctx, g.advisory, letter); {
-	case err != nil:
-		return err
-	case chance:
-		return s.giveChance(ctx, g.advisory, letter)
-	}
-	told, err := s.told(ctx, g, letter)
+	chance, err := s.hasChance(ctx, g.advisory, letter)
 	if err != nil {
+		return err
+	}
+	told, err := s.told(ctx, g, letter, chance)
+	switch {
+	case err != nil:
 		return fmt.Errorf("look for an earlier dead letter of event %d of %s: %w", letter.Sequence, letter.Stream, err)
+	case chance && !told && known != answered: // an event that had its verdict was tried, though the answer has not reached the broker
+		return s.giveChance(ctx, g.advisory, letter)
 	}
 	buried, err := s.buryGivenUp(ctx, letter, position, func() error {
 		if told {

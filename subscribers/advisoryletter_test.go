@@ -2,6 +2,7 @@ package subscribers_test
 
 import (
 	"context"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -326,4 +327,42 @@ func TestMalformedAdvisories(t *testing.T) {
 	}
 	require.Equal(t, 1, numberIn(t, w.awaitLetters(t, 1)[0]))
 	w.heeded(t, 10)
+}
+
+// An event became a dead letter, and the broker was restarted before it knew: it gives the event up as if nobody had looked at it. That is no reason for
+// another chance, after which the event might take effect and be a dead letter, too.
+func TestGivenUpEventThatIsADeadLetterGetsNoChance(t *testing.T) {
+	t.Parallel()
+	for name, restarted := range map[string]bool{"in the process that buried it": false, "in another one": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w, pool := newWorld(t), pgtest.New(t)
+			var calls atomic.Int64
+			failing := func() *subscribers.Subscription {
+				sub := w.subscribe(t, subscribers.Config{MaxDeliver: 2, Inbox: subscribers.NewInbox(pool)})
+				subscribers.HandleTx(sub, func(context.Context, pgx.Tx, contrail.Delivered[drafted]) error {
+					calls.Add(1)
+					return errBroken
+				})
+				return sub
+			}
+			stop := run(t, failing())
+			w.publish(t, "invoice-1", drafted{N: 1})
+			w.awaitLetters(t, 1)
+			if restarted {
+				stop()
+				run(t, failing())
+			}
+			w.settled(t)
+			before := calls.Load()
+			w.advise(t, "MAX_DELIVERIES", wire.DefaultStream, "test", exhausted(1, time.Now()))
+			w.heeded(t, 1)
+			stream, err := w.js.Stream(t.Context(), wire.DefaultDeadLetters)
+			require.NoError(t, err)
+			info, err := stream.Info(t.Context(), jetstream.WithSubjectFilter(">"))
+			require.NoError(t, err)
+			require.Len(t, info.State.Subjects, 1, "the dead letter alone")
+			require.Equal(t, before, calls.Load())
+		})
+	}
 }

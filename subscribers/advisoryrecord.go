@@ -11,17 +11,18 @@ import (
 
 // told tells whether what an advisory says stands in the stream of dead letters already: a process published the dead letter, and died before
 // it could tell the broker, or before it could acknowledge this advisory. Mostly there is no need to look: an event that the stream took a
-// short while ago can't have an older dead letter than the broker's own deduplication remembers.
+// short while ago can't have an older dead letter than the broker's own deduplication remembers. But surely is for an event that is not to become one:
+// its requeued copy would double nothing that the broker knows.
 //
 // A dead letter that somebody has requeued or discarded since counts only if it failed at about the time of the advisory. Else the
 // consumer was reset since, and the event was given up once more.
-func (s *session) told(ctx context.Context, g *givenUp, letter DeadLetter) (bool, error) {
+func (s *session) told(ctx context.Context, g *givenUp, letter DeadLetter, surely bool) (bool, error) {
 	stream, err := s.js.Stream(ctx, s.letters.name)
 	if err != nil {
 		return false, err //nolint:wrapcheck // the one caller does
 	}
 	remembered := stream.CachedInfo().Config.Duplicates - time.Minute
-	if !g.repeated && g.message != nil && stream.CachedInfo().TimeStamp.Sub(g.message.Time) < remembered {
+	if !surely && !g.repeated && g.message != nil && stream.CachedInfo().TimeStamp.Sub(g.message.Time) < remembered {
 		return false, nil
 	}
 	since := g.Time.Add(-s.config.AckWait - clockSkew)
