@@ -126,15 +126,24 @@ func (w *world) publish(tb testing.TB, stream string, payload contrail.Payload) 
 // publishMany spreads count drafts over streams, evenly.
 func (w *world) publishMany(tb testing.TB, count, streams int) {
 	tb.Helper()
+	var acks []jetstream.PubAckFuture
 	for i := range count {
 		event := w.event(fmt.Sprintf("invoice-%d", i%streams), drafted{N: i})
-		_, err := w.js.PublishMsgAsync(w.message(tb, event), jetstream.WithMsgID(event.ID.String()))
+		ack, err := w.js.PublishMsgAsync(w.message(tb, event), jetstream.WithMsgID(event.ID.String()), jetstream.WithRetryAttempts(0)) // a retry comes out of order
 		require.NoError(tb, err)
+		acks = append(acks, ack)
 	}
 	select {
 	case <-w.js.PublishAsyncComplete():
 	case <-time.After(5 * time.Minute): // there may be a million
 		require.Fail(tb, "the broker does not acknowledge")
+	}
+	for _, ack := range acks {
+		select {
+		case err := <-ack.Err():
+			require.NoError(tb, err, "%s", ack.Msg().Subject)
+		default:
+		}
 	}
 }
 

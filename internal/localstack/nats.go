@@ -13,6 +13,11 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 )
 
+const (
+	portPatience = 5 * time.Second
+	portPause    = 50 * time.Millisecond
+)
+
 // NATSConfig says where and how to run nats-server. The zero value is a temporary store that is fast and not durable.
 type NATSConfig struct {
 	// Dir is the folder of the JetStream store: made if it does not exist, refused if it holds anything else, kept by Close and used
@@ -125,7 +130,8 @@ func (n *NATS) Stop() error {
 	return nil
 }
 
-// Restart starts the server again on the same port, with the same store; a running one is stopped first. When it fails the server is
+// Restart starts the server again on the same port, with the same store; a running one is stopped first. Somebody who has the port meanwhile may
+// only be looking for a free one: that is waited for, for some seconds. When it fails the server is
 // not running, and Restart may be tried again.
 func (n *NATS) Restart() error {
 	n.mu.Lock()
@@ -134,10 +140,14 @@ func (n *NATS) Restart() error {
 		return fmt.Errorf("restart NATS: %w", ErrClosed)
 	}
 	n.halt()
-	if err := n.run(); err != nil {
-		return fmt.Errorf("restart NATS on port %d: %w", n.port, err)
+	for until := time.Now().Add(portPatience); ; time.Sleep(portPause) {
+		switch err := n.run(); {
+		case err == nil:
+			return nil
+		case !errors.Is(err, errPortTaken) || time.Now().After(until):
+			return fmt.Errorf("restart NATS on port %d: %w", n.port, err)
+		}
 	}
-	return nil
 }
 
 // Close stops the server and removes its folder if that is temporary. A second Close, and one of a nil NATS, does nothing.

@@ -61,5 +61,5 @@ func TestAskRefusesWhatIsNotHealth(t *testing.T) {
 	}
 	server.Close()
 	_, err = telemetry.Ask(t.Context(), telemetry.Question{URL: server.URL})
-	require.ErrorContains(t, err, "connection refused")
+	require.ErrorContains(t, err, "ask "+server.URL+"/readyz: ", "refused or reset")
 }
