@@ -290,8 +290,8 @@ func TestAdvisoryOfAFormerLife(t *testing.T) {
 	run(t, sub)
 	w.publish(t, "invoice-1", drafted{N: 1})
 	w.settled(t)
-	w.advise(t, "MAX_DELIVERIES", wire.DefaultStream, "test", exhausted(1, time.Now().Add(-time.Hour)))
-	w.advise(t, "MAX_DELIVERIES", wire.DefaultStream, "test", exhausted(2, time.Now())) // not delivered yet
+	w.advise(t, exhausted(1, time.Now().Add(-time.Hour)))
+	w.advise(t, exhausted(2, time.Now())) // not delivered yet
 	w.heeded(t, 2)
 	require.Empty(t, w.deadLetters(t))
 }
@@ -314,7 +314,7 @@ func TestMalformedAdvisories(t *testing.T) {
 	} {
 		content := exhausted(1, time.Now())
 		spoil(content)
-		w.advise(t, "MAX_DELIVERIES", wire.DefaultStream, "test", content)
+		w.advise(t, content)
 	}
 	require.NoError(t, w.js.Conn().Publish("$JS.EVENT.ADVISORY.CONSUMER.MSG_TERMINATED.EVENTS.test", []byte("hello")))
 	w.fetch(t, wire.DefaultStream)
@@ -355,7 +355,7 @@ func TestGivenUpEventThatIsADeadLetterGetsNoChance(t *testing.T) {
 			}
 			w.settled(t)
 			before := calls.Load()
-			w.advise(t, "MAX_DELIVERIES", wire.DefaultStream, "test", exhausted(1, time.Now()))
+			w.advise(t, exhausted(1, time.Now()))
 			w.heeded(t, 1)
 			stream, err := w.js.Stream(t.Context(), wire.DefaultDeadLetters)
 			require.NoError(t, err)

@@ -148,12 +148,12 @@ func lookedAt(tb testing.TB, logged *log) {
 // oneTry is a subscription's whose events get one delivery.
 func oneTry() subscribers.Config { return subscribers.Config{MaxDeliver: 1, AckWait: shortWait / 2} }
 
-// advise publishes what a broker would say. Anybody may.
-func (w *world) advise(tb testing.TB, kind, stream, consumer string, content map[string]any) {
+// advise publishes what a broker would say of the subscription's events. Anybody may.
+func (w *world) advise(tb testing.TB, content map[string]any) {
 	tb.Helper()
 	data, err := json.Marshal(content)
 	require.NoError(tb, err)
-	require.NoError(tb, w.js.Conn().Publish("$JS.EVENT.ADVISORY.CONSUMER."+kind+"."+stream+"."+consumer, data))
+	require.NoError(tb, w.js.Conn().Publish("$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES."+wire.DefaultStream+".test", data))
 	require.NoError(tb, w.js.Conn().Flush())
 }
 

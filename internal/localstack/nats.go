@@ -140,13 +140,14 @@ func (n *NATS) Restart() error {
 		return fmt.Errorf("restart NATS: %w", ErrClosed)
 	}
 	n.halt()
-	for until := time.Now().Add(portPatience); ; time.Sleep(portPause) {
+	for until := time.Now().Add(portPatience); ; {
 		switch err := n.run(); {
 		case err == nil:
 			return nil
 		case !errors.Is(err, errPortTaken) || time.Now().After(until):
 			return fmt.Errorf("restart NATS on port %d: %w", n.port, err)
 		}
+		<-time.After(portPause)
 	}
 }
 
